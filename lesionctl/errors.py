@@ -1,0 +1,93 @@
+"""What can go wrong, as types: each knows its exit code and what a person can do about it.
+
+Wings and the ground floor raise these; `lesionctl.cli.main` alone turns them into an exit code and a message.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+
+class ExitCode(IntEnum):
+    """What the shell sees."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    SOME_INPUTS_FAILED = 3
+    GATE_FAILED = 4
+    INTERRUPTED = 75
+
+
+class LesionctlError(Exception):
+    """Something went wrong that a person can understand and act upon.
+
+    Args:
+        what: What is wrong, naming the file or value.
+        hint: What to do about it.
+    """
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(self, what: str, hint: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+
+class UsageError(LesionctlError):
+    """The command was asked for something that makes no sense."""
+
+    exit_code = ExitCode.USAGE
+
+
+class GateError(LesionctlError):
+    """A check that guards a result (parity, leakage, a demanded score) failed."""
+
+    exit_code = ExitCode.GATE_FAILED
+
+
+class Interrupted(LesionctlError):
+    """Stopped on request with the state saved: the same command goes on."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
+class MissingExtra(LesionctlError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(
+            f"{purpose} needs the package '{package}', which is not installed",
+            hint=f"pip install 'lesionctl[{extra}]'",
+        )
+
+
+class BadFile(LesionctlError):
+    """One file cannot be used; a batch names it and goes on with the others."""
+
+    def __init__(self, path: Path | str, reason: str, hint: str | None = None) -> None:
+        super().__init__(f"{path}: {reason}", hint)
+        self.path = Path(path)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One input that could not be used, and why."""
+
+    path: Path
+    reason: str
+
+
+class SomeInputsFailed(LesionctlError):
+    """The rest is done; these inputs are not."""
+
+    exit_code = ExitCode.SOME_INPUTS_FAILED
+
+    def __init__(self, failures: list[Failure], total: int) -> None:
+        lines = "\n".join(f"  {failure.path}: {failure.reason}" for failure in failures)
+        super().__init__(f"{len(failures)} of {total} inputs failed, the rest are done:\n{lines}")
+        self.failures = failures

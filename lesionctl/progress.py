@@ -1,0 +1,65 @@
+"""How a wing says how far it is, without knowing who listens.
+
+The command line passes its own `Progress`; a script that calls a wing as a plain function passes none and hears nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Task(Protocol):
+    """One piece of work with a known or unknown number of steps."""
+
+    def advance(self, steps: int = 1) -> None:
+        """Say that `steps` more steps are done."""
+
+    def note(self, text: str) -> None:
+        """Show a few words beside the bar, such as the current loss."""
+
+
+class Progress(Protocol):
+    """Whoever listens to a wing at work."""
+
+    def task(self, description: str, total: int | None = None) -> AbstractContextManager[Task]:
+        """Open a piece of work of `total` steps; it closes with the `with` block."""
+
+    def say(self, message: str) -> None:
+        """A line that a person wants to read while it runs."""
+
+    def warn(self, message: str) -> None:
+        """A line that a person should read even when all goes well."""
+
+
+class _SilentTask:
+    def advance(self, steps: int = 1) -> None:
+        return
+
+    def note(self, text: str) -> None:
+        return
+
+
+class Silent:
+    """A listener that shows nothing: the default of every wing."""
+
+    @contextmanager
+    def task(self, description: str, total: int | None = None) -> Iterator[Task]:
+        yield _SilentTask()
+
+    def say(self, message: str) -> None:
+        return
+
+    def warn(self, message: str) -> None:
+        return
+
+
+def track(progress: Progress, items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
+    """Yield `items` one by one, a step of `progress` each."""
+    with progress.task(description, total) as task:
+        for item in items:
+            yield item
+            task.advance()
