@@ -1,11 +1,12 @@
 """How a wing says how far it is, without knowing who listens.
 
-The command line passes its own `Progress`; a script that calls a wing as a plain function passes none and hears nothing.
+The command line passes its own `Progress`; a script that calls a wing as a plain function passes none and hears
+nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TypeVar
 
@@ -28,6 +29,9 @@ class Progress(Protocol):
     def task(self, description: str, total: int | None = None) -> AbstractContextManager[Task]:
         """Open a piece of work of `total` steps; it closes with the `with` block."""
 
+    def row(self, values: Mapping[str, float]) -> None:
+        """A line of a table that grows while it runs; every line has the same columns."""
+
     def say(self, message: str) -> None:
         """A line that a person wants to read while it runs."""
 
@@ -48,13 +52,17 @@ class Silent:
 
     @contextmanager
     def task(self, description: str, total: int | None = None) -> Iterator[Task]:
+        """Open a piece of work that nobody watches."""
         yield _SilentTask()
 
+    def row(self, values: Mapping[str, float]) -> None:
+        """Drop the row."""
+
     def say(self, message: str) -> None:
-        return
+        """Drop the message."""
 
     def warn(self, message: str) -> None:
-        return
+        """Drop the message."""
 
 
 def track(progress: Progress, items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:

@@ -1,0 +1,89 @@
+"""A sample: one picture with its mask, its group and its split; a row of `samples.csv`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+
+from lesionctl.errors import BadFile
+
+
+class Split(StrEnum):
+    """What a sample is for."""
+
+    TRAIN = "train"
+    VALIDATION = "val"
+    TEST = "test"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture with its mask.
+
+    Attributes:
+        id: The picture's id, unique within its source.
+        source: Name of the folder or set that it came from.
+        group: What never stands on two sides of a split: the same id, lesion or patient.
+        split: What the sample is for.
+        image: The picture file.
+        mask: The mask file.
+        height: Height of the upright picture, in pixels.
+        width: Width of the upright picture, in pixels.
+        lesion_fraction: Share of the picture's pixels that are lesion, in [0, 1].
+        sha256: Digest of the picture file's bytes, in hex.
+    """
+
+    id: str
+    source: str
+    group: str
+    split: Split
+    image: Path
+    mask: Path
+    height: int
+    width: int
+    lesion_fraction: float
+    sha256: str
+
+
+_COLUMNS = [field.name for field in fields(Sample)]
+
+
+def format_samples(samples: list[Sample]) -> str:
+    """The text of a `samples.csv`."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(sample) for sample in samples)
+    return text.getvalue()
+
+
+def read_samples(path: Path) -> list[Sample]:
+    """The rows of a `samples.csv`.
+
+    Raises:
+        BadFile: The file is missing or a row does not hold a sample.
+    """
+    try:
+        with path.open(newline="") as file:
+            return [
+                Sample(
+                    id=row["id"],
+                    source=row["source"],
+                    group=row["group"],
+                    split=Split(row["split"]),
+                    image=Path(row["image"]),
+                    mask=Path(row["mask"]),
+                    height=int(row["height"]),
+                    width=int(row["width"]),
+                    lesion_fraction=float(row["lesion_fraction"]),
+                    sha256=row["sha256"],
+                )
+                for row in csv.DictReader(file)
+            ]
+    except OSError as error:
+        raise BadFile(path, f"cannot be read ({error.strerror})") from error
+    except (KeyError, ValueError, TypeError) as error:
+        raise BadFile(path, f"is no list of samples ({error!r})") from error

@@ -1,0 +1,1 @@
+"""Fetching: the sets of pictures that the program can put on disk."""

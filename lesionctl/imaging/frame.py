@@ -1,0 +1,110 @@
+"""Between a picture and the network's square input: the one home of the resize rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from lesionctl.imaging.arrays import Image, Mask, Probability
+
+
+class ResizeRule(StrEnum):
+    """How a picture of any shape becomes a square."""
+
+    SQUASH = "squash"
+    """Both sides are scaled to the square's: nothing is lost, circles become ellipses."""
+    PAD = "pad"
+    """The longer side is scaled to the square's, the rest is black: shapes are kept, some pixels are unused."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """How one picture is mapped into the network's input, and back.
+
+    Attributes:
+        height: Height of the upright picture, in pixels.
+        width: Width of the upright picture, in pixels.
+        size: Side of the network's square input, in pixels.
+        top: First row of the square that shows the picture.
+        left: First column of the square that shows the picture.
+        rows: Rows of the square that show the picture.
+        columns: Columns of the square that show the picture.
+    """
+
+    height: int
+    width: int
+    size: int
+    top: int
+    left: int
+    rows: int
+    columns: int
+
+    @classmethod
+    def fit(cls, height: int, width: int, size: int, rule: ResizeRule) -> Frame:
+        """Map a picture of `height` × `width` pixels into a square of `size` pixels by `rule`."""
+        if rule is ResizeRule.SQUASH:
+            return cls(height, width, size, 0, 0, size, size)
+        scale = size / max(height, width)
+        rows, columns = max(1, round(height * scale)), max(1, round(width * scale))
+        return cls(height, width, size, (size - rows) // 2, (size - columns) // 2, rows, columns)
+
+    def shrink(self, image: Image) -> Image:
+        """The network's view of the picture.
+
+        Args:
+            image: uint8 `[h, w, 3]`: the picture, or the same picture decoded at a smaller scale.
+
+        Returns:
+            uint8 `[size, size, 3]`.
+        """
+        return self._embed(_resize(image, self.rows, self.columns))
+
+    def shrink_mask(self, mask: Mask) -> Mask:
+        """The mask in the network's geometry: true where the lesion covers at least half of a pixel.
+
+        Args:
+            mask: bool `[H, W]`.
+
+        Returns:
+            bool `[size, size]`.
+        """
+        covered = _resize(mask.astype(np.uint8) * np.uint8(255), self.rows, self.columns)
+        return self._embed(covered) > 127
+
+    def restore(self, probability: Probability) -> Probability:
+        """Probabilities at the picture's own size, interpolated bilinearly.
+
+        Args:
+            probability: float32 `[h, w]`: the network's output for the whole square, at any scale.
+
+        Returns:
+            float32 `[height, width]` in [0, 1].
+        """
+        scale = probability.shape[0] / self.size
+        top, left = round(self.top * scale), round(self.left * scale)
+        content = probability[top : top + round(self.rows * scale), left : left + round(self.columns * scale)]
+        restored: Probability = cv2.resize(content, (self.width, self.height), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
+        return restored
+
+    def _embed(self, content: Image) -> Image:
+        if content.shape[:2] == (self.size, self.size):
+            return content
+        square = np.zeros((self.size, self.size, *content.shape[2:]), content.dtype)
+        square[self.top : self.top + self.rows, self.left : self.left + self.columns] = content
+        return square
+
+
+def _resize(pixels: Image, rows: int, columns: int) -> Image:
+    """Average over the covered area where both sides shrink, else bilinear."""
+    height, width = pixels.shape[:2]
+    if (height, width) == (rows, columns):
+        return pixels
+    shrinks = rows <= height and columns <= width
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    resized: Image = cv2.resize(pixels, (columns, rows), interpolation=interpolation)  # type: ignore[assignment]
+    return resized

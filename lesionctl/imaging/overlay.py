@@ -1,0 +1,46 @@
+"""A picture with the lesion's outline drawn on it, for people to look at."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from lesionctl.imaging.arrays import Image, Mask
+
+_OUTLINE = (0, 255, 120)  # a green that neither skin nor lesion has
+_SHADOW = (0, 0, 0)
+
+
+def draw_outline(image: Image, mask: Mask) -> Image:
+    """Draw the outline of `mask` on a copy of `image`, bright on a dark line so that it shows on any skin.
+
+    Args:
+        image: uint8 `[H, W, 3]`.
+        mask: bool `[h, w]` of the same picture at any scale.
+
+    Returns:
+        uint8 `[H, W, 3]`.
+    """
+    height, width = image.shape[:2]
+    scaled = cv2.resize(mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+    contours, _ = cv2.findContours(scaled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    thickness = max(2, round(max(height, width) / 400))
+    canvas = image.copy()
+    cv2.drawContours(canvas, contours, -1, _SHADOW, thickness + 2, cv2.LINE_AA)
+    cv2.drawContours(canvas, contours, -1, _OUTLINE, thickness, cv2.LINE_AA)
+    return canvas
+
+
+def encode_overlay(image: Image) -> bytes:
+    """The bytes of a JPEG.
+
+    Args:
+        image: uint8 `[H, W, 3]`.
+    """
+    done, encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 90])
+    if not done:
+        raise RuntimeError("the JPEG encoder refused an overlay")
+    return encoded.tobytes()

@@ -1,0 +1,79 @@
+"""Everything that is needed to use a model, as plain data that travels inside the model's file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from lesionctl.imaging.frame import Frame, ResizeRule
+from lesionctl.nets.spec import NetSpec
+
+METADATA_KEY = "lesionctl"
+"""Under this name a model file of any format holds the JSON of its ModelSpec."""
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """How to use a model, and what is known of it.
+
+    Attributes:
+        net: What the network is.
+        size: Side of the network's square input, in pixels.
+        mean: Mean per channel that inputs are normalised with, for pixels in [0, 1].
+        std: Standard deviation per channel, likewise.
+        resize: How a picture becomes a square.
+        threshold: A pixel is lesion where its probability is above this.
+        name: What the model is called.
+        licence: Under what terms the weights can be used, and the licences of the pictures that it learned from.
+        training_data: What it learned from, in words.
+        training_digest: SHA-256 of the samples it was trained and tuned on, in hex.
+        scores: Figures of the model, by a name that says data, split and aggregation.
+        format: Version of this structure.
+    """
+
+    net: NetSpec
+    size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    resize: ResizeRule = ResizeRule.SQUASH
+    threshold: float = 0.5
+    name: str = "unnamed"
+    licence: str = "not stated"
+    training_data: str = "not stated"
+    training_digest: str = ""
+    scores: dict[str, float] = field(default_factory=dict)
+    format: int = _FORMAT
+
+    def frame(self, height: int, width: int) -> Frame:
+        """How a picture of this size is mapped into the network's input."""
+        return Frame.fit(height, width, self.size, self.resize)
+
+    def with_threshold(self, threshold: float) -> ModelSpec:
+        """The same model with another threshold."""
+        return replace(self, threshold=threshold)
+
+    def to_json(self) -> str:
+        """The text that travels in a model file."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelSpec:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: The text is something else, or of another version.
+        """
+        try:
+            values: dict[str, Any] = json.loads(text)
+            if values["format"] != _FORMAT:
+                raise ValueError(f"it has the format of another version ({values['format']})")
+            net = values["net"]
+            values["net"] = NetSpec(**{**net, "decoder_channels": tuple(net["decoder_channels"])})
+            values["resize"] = ResizeRule(values["resize"])
+            values["mean"], values["std"] = tuple(values["mean"]), tuple(values["std"])
+            return cls(**values)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"it does not describe a model ({error!r})") from error

@@ -1,0 +1,79 @@
+"""One pair under the eye: can it be used, and what is in it?"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lesionctl.errors import BadFile, Failure
+from lesionctl.imaging.decode import decode_bytes
+from lesionctl.imaging.frame import Frame, ResizeRule
+from lesionctl.imaging.masks import read_mask
+
+if TYPE_CHECKING:
+    from lesionctl.dataset.pairs import Pair
+    from lesionctl.imaging.arrays import Image, Mask
+
+
+@dataclass(frozen=True)
+class AuditedPair:
+    """A pair that can be used.
+
+    Attributes:
+        image: uint8 `[size, size, 3]`.
+        mask: bool `[size, size]`.
+        height: Height of the upright picture in its file, in pixels.
+        width: Width of the upright picture in its file, in pixels.
+        lesion_fraction: Share of the mask's pixels that are lesion, in [0, 1].
+        sha256: Digest of the picture file's bytes, in hex.
+    """
+
+    image: Image
+    mask: Mask
+    height: int
+    width: int
+    lesion_fraction: float
+    sha256: str
+
+
+def audit_pair(pair: Pair, size: int, resize: ResizeRule) -> AuditedPair | Failure:
+    """Read a pair, check it, and bring it to the store's geometry.
+
+    Args:
+        pair: What to read.
+        size: Side of the square, in pixels.
+        resize: How the picture becomes a square.
+
+    Returns:
+        The pair, or why it is left out: a file that cannot be read, a mask that is not binary or not of its picture's
+        size.
+    """
+    try:
+        content = _read(pair)
+        decoded = decode_bytes(content, pair.image, at_least=size)
+        mask = read_mask(pair.mask, strict=True)
+    except BadFile as error:
+        return Failure(error.path, error.reason)
+    if mask.shape != (decoded.height, decoded.width):
+        height, width = mask.shape
+        return Failure(
+            pair.mask,
+            f"the mask is {width}×{height} pixels, its picture {decoded.width}×{decoded.height}",
+        )
+    frame = Frame.fit(decoded.height, decoded.width, size, resize)
+    return AuditedPair(
+        image=frame.shrink(decoded.image),
+        mask=frame.shrink_mask(mask),
+        height=decoded.height,
+        width=decoded.width,
+        lesion_fraction=round(float(mask.mean()), 6),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def _read(pair: Pair) -> bytes:
+    try:
+        return pair.image.read_bytes()
+    except OSError as error:
+        raise BadFile(pair.image, f"cannot be read ({error.strerror})") from error

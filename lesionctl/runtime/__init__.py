@@ -1,0 +1,1 @@
+"""Running a net: devices, precision, threads, and one Segmenter per backend."""

@@ -1,0 +1,61 @@
+"""The contract that every backend fulfils: pictures in, probabilities out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from lesionctl.imaging.arrays import Image, Mask, Probability
+    from lesionctl.imaging.frame import Frame
+    from lesionctl.nets.model_spec import ModelSpec
+
+
+class Segmenter(ABC):
+    """A model, ready to run. Everything from a picture to its mask belongs to the model, never to the caller.
+
+    Attributes:
+        spec: How the model is used.
+    """
+
+    spec: ModelSpec
+
+    @abstractmethod
+    def forward(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run the network on pictures that are in its geometry already.
+
+        Args:
+            batch: uint8 `[N, size, size, 3]`, RGB.
+
+        Returns:
+            float32 `[N, size, size]`, the probability of lesion in [0, 1].
+        """
+
+    def segment(self, images: Sequence[Image]) -> NDArray[np.float32]:
+        """Probabilities of pictures of any sizes, in the network's geometry.
+
+        Args:
+            images: Each uint8 `[H, W, 3]`, RGB, upright.
+
+        Returns:
+            float32 `[N, size, size]`; `spec.frame(H, W).restore` brings each to its picture's size.
+        """
+        return self.forward(np.stack([self.spec.frame(*image.shape[:2]).shrink(image) for image in images]))
+
+    def mask(self, probability: Probability, frame: Frame) -> Mask:
+        """The mask of a picture at its own size.
+
+        Args:
+            probability: float32 `[size, size]`, from `forward` or `segment`.
+            frame: How the picture was mapped into the network's geometry.
+
+        Returns:
+            bool `[H, W]`.
+        """
+        return frame.restore(probability) > self.spec.threshold

@@ -1,0 +1,1 @@
+"""Scoring: pure functions from masks to counts to figures, and one accumulator."""

@@ -1,0 +1,51 @@
+"""The accumulator: counts of many pictures in, named figures out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lesionctl.scoring.counts import Counts
+from lesionctl.scoring.overlap import FIGURES
+from lesionctl.scoring.roc import ProbabilityHistogram
+
+if TYPE_CHECKING:
+    from lesionctl.imaging.arrays import Mask, Probability
+
+
+class Scoreboard:
+    """Scores a set of pictures: the mean over pictures, and all pixels pooled, which differ by points."""
+
+    def __init__(self) -> None:
+        self.counts: list[Counts] = []
+        self._histogram = ProbabilityHistogram()
+
+    def __len__(self) -> int:
+        """Pictures counted so far."""
+        return len(self.counts)
+
+    def add(self, counts: Counts) -> None:
+        """Add the counts of a picture."""
+        self.counts.append(counts)
+
+    def add_probability(self, probability: Probability, truth: Mask) -> None:
+        """Add the probabilities of a picture, for figures that need no threshold."""
+        self._histogram.update(probability, truth)
+
+    def per_image(self) -> dict[str, float]:
+        """Mean over pictures of each overlap figure; empty where there are no pictures."""
+        return {name: float(np.mean([f(c) for c in self.counts])) for name, f in FIGURES.items() if self.counts}
+
+    def pooled(self) -> dict[str, float]:
+        """Each overlap figure of all pixels together, as if the set were one picture."""
+        confusion = self.confusion()
+        return {name: f(confusion) for name, f in FIGURES.items() if self.counts and name != "thresholded_jaccard"}
+
+    def confusion(self) -> Counts:
+        """The pooled confusion matrix, in pixels."""
+        return sum(self.counts, Counts())
+
+    def roc_auc(self) -> float | None:
+        """Area under the ROC curve of all pixels together; None where no probabilities were added."""
+        return self._histogram.roc_auc()
