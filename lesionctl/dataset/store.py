@@ -12,7 +12,7 @@ import numpy as np
 from lesionctl.atomic import write_text
 from lesionctl.dataset.samples import Sample, Split, format_samples, read_samples
 from lesionctl.errors import BadFile
-from lesionctl.imaging.frame import ResizeRule
+from lesionctl.imaging.resize_rule import ResizeRule
 
 if TYPE_CHECKING:
     from pathlib import Path

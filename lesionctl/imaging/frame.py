@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from lesionctl.imaging.resize_rule import ResizeRule
+
 if TYPE_CHECKING:
     from lesionctl.imaging.arrays import Image, Mask, Probability
-
-
-class ResizeRule(StrEnum):
-    """How a picture of any shape becomes a square."""
-
-    SQUASH = "squash"
-    """Both sides are scaled to the square's: nothing is lost, circles become ellipses."""
-    PAD = "pad"
-    """The longer side is scaled to the square's, the rest is black: shapes are kept, some pixels are unused."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from lesionctl.imaging.frame import Frame, ResizeRule
+from lesionctl.imaging.frame import Frame
+from lesionctl.imaging.resize_rule import ResizeRule
 from lesionctl.nets.spec import NetSpec
 
 METADATA_KEY = "lesionctl"

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from lesionctl.errors import BadFile, Failure
 from lesionctl.imaging.decode import decode_bytes
-from lesionctl.imaging.frame import Frame, ResizeRule
+from lesionctl.imaging.frame import Frame
 from lesionctl.imaging.masks import read_mask
+from lesionctl.imaging.resize_rule import ResizeRule
 
 if TYPE_CHECKING:
     from lesionctl.dataset.pairs import Pair

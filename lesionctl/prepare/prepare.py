@@ -12,7 +12,7 @@ from lesionctl.atomic import new_directory
 from lesionctl.dataset.samples import Sample, Split
 from lesionctl.dataset.store import StoreWriter
 from lesionctl.errors import Failure, LesionctlError, UsageError
-from lesionctl.imaging.frame import ResizeRule
+from lesionctl.imaging.resize_rule import ResizeRule
 from lesionctl.prepare.audit import audit_pair
 from lesionctl.prepare.sources import Source, read_group_keys
 from lesionctl.prepare.split import Shares, group_by_shared_keys, split_groups

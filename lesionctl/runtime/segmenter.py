@@ -22,9 +22,11 @@ class Segmenter(ABC):
 
     Attributes:
         spec: How the model is used.
+        backend: What runs it, on which device, in which number format.
     """
 
     spec: ModelSpec
+    backend: str
 
     @abstractmethod
     def forward(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -30,6 +30,11 @@ class ProbabilityHistogram:
         self.lesion += lesion
         self.background += everything - lesion
 
+    def merge(self, other: ProbabilityHistogram) -> None:
+        """Add all that `other` has counted."""
+        self.lesion += other.lesion
+        self.background += other.background
+
     def roc_auc(self) -> float | None:
         """Area under the ROC curve of all pixels together, in [0, 1]; None where one of the classes has no pixel.
 

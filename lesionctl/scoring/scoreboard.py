@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from lesionctl.scoring.counts import Counts
 from lesionctl.scoring.overlap import FIGURES
 from lesionctl.scoring.roc import ProbabilityHistogram
-
-if TYPE_CHECKING:
-    from lesionctl.imaging.arrays import Mask, Probability
 
 
 class Scoreboard:
@@ -25,13 +20,16 @@ class Scoreboard:
         """Pictures counted so far."""
         return len(self.counts)
 
-    def add(self, counts: Counts) -> None:
-        """Add the counts of a picture."""
-        self.counts.append(counts)
+    def add(self, counts: Counts, histogram: ProbabilityHistogram | None = None) -> None:
+        """Add a picture.
 
-    def add_probability(self, probability: Probability, truth: Mask) -> None:
-        """Add the probabilities of a picture, for figures that need no threshold."""
-        self._histogram.update(probability, truth)
+        Args:
+            counts: Its pixels by truth and prediction.
+            histogram: Its probabilities, for figures that need no threshold.
+        """
+        self.counts.append(counts)
+        if histogram is not None:
+            self._histogram.merge(histogram)
 
     def per_image(self) -> dict[str, float]:
         """Mean over pictures of each overlap figure; empty where there are no pictures."""

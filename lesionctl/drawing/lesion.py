@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lesionctl.fetch.demo.noise import Field, rough_noise, smooth_noise, smooth_step
-from lesionctl.fetch.demo.scene import Lesion
+from lesionctl.drawing.noise import Field, rough_noise, smooth_noise, smooth_step
+from lesionctl.drawing.scene import Lesion
 
 REACH = 1.8
 """A lesion is drawn on a square from -REACH to REACH of its mean radius; beyond, there is no pigment."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from lesionctl.fetch.demo.noise import Field, rough_noise, smooth_noise
+from lesionctl.drawing.noise import Field, rough_noise, smooth_noise
 
 MELANIN = np.array([0.55, 1.05, 1.5], np.float32)
 """Optical density of brown pigment in red, green and blue."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from lesionctl.fetch.demo.lesion import BORDER_OPACITY, REACH, draw_lesion
-from lesionctl.fetch.demo.noise import Field
-from lesionctl.fetch.demo.scene import Scene, Stream, generator
-from lesionctl.fetch.demo.skin import skin_colour, skin_density
+from lesionctl.drawing.lesion import BORDER_OPACITY, REACH, draw_lesion
+from lesionctl.drawing.noise import Field
+from lesionctl.drawing.scene import Scene, Stream, generator
+from lesionctl.drawing.skin import skin_colour, skin_density
 from lesionctl.imaging.arrays import Image, Mask
 from lesionctl.imaging.artefacts import ARTEFACTS
 

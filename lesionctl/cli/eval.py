@@ -1,0 +1,113 @@
+"""`lesionctl eval`: score a model on a prepared set, or a folder of masks against another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lesionctl.cli.options import DEFAULT_MODEL, Device, Json, PrecisionOption, terminal_of
+from lesionctl.errors import SomeInputsFailed, UsageError
+from lesionctl.runtime.precision import Precision
+
+if TYPE_CHECKING:
+    from lesionctl.cli.terminal import Terminal
+    from lesionctl.evaluate.evaluation import Evaluation
+
+
+def evaluate(
+    context: typer.Context,
+    model_and_store: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[MODEL] STORE", help=f"A model ({DEFAULT_MODEL} by default) and a prepared set."),
+    ] = None,
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    pred: Annotated[Path | None, typer.Option(metavar="DIR", help="Masks that any program made; with --truth.")] = None,
+    truth: Annotated[Path | None, typer.Option(metavar="DIR", help="The true masks.")] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a row for each picture.")] = None,
+    device: Device = "auto",
+    precision: PrecisionOption = Precision.AUTO,
+    as_json: Json = False,
+) -> None:
+    """Score masks by ISIC's rules, at the true masks' own size, per image and pooled.
+
+    Example: lesionctl eval demo.store
+
+    Example: lesionctl eval --pred masks --truth demo/masks --csv scores.csv
+    """
+    terminal = terminal_of(context)
+    words = model_and_store or []
+    if pred is not None and truth is not None and not words:
+        from lesionctl.evaluate.folders import evaluate_folders
+
+        evaluation = evaluate_folders(pred, truth, terminal)
+    elif pred is None and truth is None and 1 <= len(words) <= 2:
+        model, store = words if len(words) == 2 else (DEFAULT_MODEL, words[0])
+        evaluation = _evaluate_store(model, Path(store), split, device, precision, terminal)
+    else:
+        raise UsageError("name a STORE, a MODEL and a STORE, or --pred DIR --truth DIR")
+
+    if csv is not None:
+        from lesionctl.atomic import write_text
+
+        write_text(csv, evaluation.to_csv())
+    if as_json:
+        terminal.json(evaluation.to_dict())
+    else:
+        _show(evaluation, terminal)
+    if evaluation.failures:
+        raise SomeInputsFailed(evaluation.failures, len(evaluation.images))
+
+
+def _evaluate_store(
+    model: str, path: Path, split: str, device: str, precision: Precision, terminal: Terminal
+) -> Evaluation:
+    from lesionctl.dataset.samples import Split
+    from lesionctl.dataset.store import open_store
+    from lesionctl.evaluate.model import evaluate_model
+    from lesionctl.runtime.load import load_segmenter
+
+    if split not in list(Split):
+        raise UsageError(f"there is no split '{split}'", hint="use train, val or test")
+    store = open_store(path)
+    samples = [sample for sample in store.samples if sample.split == split]
+    if not samples:
+        raise UsageError(f"{path} has no {split} split", hint="prepare it with --split 70/10/20")
+    segmenter = load_segmenter(model, device, precision)
+    return evaluate_model(segmenter, samples, f"{path}, {split} split", terminal)
+
+
+def _show(evaluation: Evaluation, terminal: Terminal) -> None:
+    board = evaluation.board
+    per_image, pooled = board.per_image(), board.pooled()
+    rows = [
+        [name.replace("_", " "), f"{value:.4f}", f"{pooled[name]:.4f}" if name in pooled else "–"]
+        for name, value in per_image.items()
+    ]
+    auc = board.roc_auc()
+    rows.append(["ROC AUC of pixels", "–", "–" if auc is None else f"{auc:.4f}"])
+    title = f"{evaluation.prediction} on {evaluation.truth}: {len(board)} pictures at the masks' own size"
+    terminal.table(title, ["figure", "mean per image", "all pixels pooled"], rows)
+
+    confusion = board.confusion()
+    total = max(1, confusion.tp + confusion.fp + confusion.fn + confusion.tn)
+    terminal.table(
+        "confusion matrix, share of all pixels",
+        ["", "predicted lesion", "predicted background"],
+        [
+            ["true lesion", f"{confusion.tp / total:.4%}", f"{confusion.fn / total:.4%}"],
+            ["true background", f"{confusion.fp / total:.4%}", f"{confusion.tn / total:.4%}"],
+        ],
+    )
+    sources = evaluation.by_source()
+    if len(sources) > 1:
+        names = ["dice", "jaccard", "thresholded_jaccard"]
+        terminal.table(
+            "by source, mean per image",
+            ["source", "pictures", *(name.replace("_", " ") for name in names)],
+            [
+                [source, str(len(part)), *(f"{part.per_image()[name]:.4f}" for name in names)]
+                for source, part in sources.items()
+            ],
+        )

@@ -1,0 +1,91 @@
+"""The app, the global options, and the one place where an error becomes an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lesionctl import __version__
+from lesionctl.cli.bench import bench
+from lesionctl.cli.eval import evaluate
+from lesionctl.cli.export import export
+from lesionctl.cli.fetch import fetch
+from lesionctl.cli.options import Session
+from lesionctl.cli.predict import predict
+from lesionctl.cli.prepare import prepare
+from lesionctl.cli.terminal import Terminal
+from lesionctl.cli.train import train
+from lesionctl.config import read_config
+from lesionctl.errors import ExitCode, LesionctlError
+from lesionctl.paths import user_config_file
+
+app = typer.Typer(
+    name="lesionctl",
+    help="Find the outline of a skin lesion in dermoscopic photographs.\n\nFor research; not a medical device.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"auto_envvar_prefix": "LESIONCTL", "help_option_names": ["-h", "--help"]},
+)
+app.command("fetch")(fetch)
+app.command("prepare")(prepare)
+app.command("train")(train)
+app.command("eval")(evaluate)
+app.command("predict")(predict)
+app.command("export")(export)
+app.command("bench")(bench)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        Terminal().line(f"lesionctl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def global_options(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="TOML with a table per subcommand: defaults for its options."),
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Never open a network connection.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show results, warnings and errors only.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Set up what every subcommand uses; a value typed beats a variable, which beats a file."""
+    context.obj = Session(Terminal(quiet=quiet), debug)
+    if offline:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+    commands = context.command.commands  # type: ignore[attr-defined]
+    known = {name: {parameter.name for parameter in command.params} for name, command in commands.items()}
+    file = config or (user_config_file() if user_config_file().is_file() else None)
+    if file is not None:
+        context.default_map = read_config(file, known)
+
+
+def main() -> None:
+    """Run the program and leave with its exit code."""
+    terminal, debug = Terminal(), "--debug" in sys.argv or bool(os.environ.get("LESIONCTL_DEBUG"))
+    try:
+        app()
+    except LesionctlError as error:
+        if debug:
+            terminal.traceback()
+        terminal.error(error)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.FAILED)
+    except Exception as error:  # noqa: BLE001 - whatever is left is a fault of the program, and is said so
+        if debug:
+            terminal.traceback()
+        what = f"{type(error).__name__}: {error}"
+        terminal.error(LesionctlError(what, hint="this is a fault of lesionctl; --debug shows where"))
+        sys.exit(ExitCode.FAILED)

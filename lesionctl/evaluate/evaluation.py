@@ -1,0 +1,98 @@
+"""What an evaluation found, as plain data."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from lesionctl.scoring.overlap import FIGURES
+from lesionctl.scoring.scoreboard import Scoreboard
+
+if TYPE_CHECKING:
+    from lesionctl.errors import Failure
+    from lesionctl.scoring.counts import Counts
+    from lesionctl.scoring.roc import ProbabilityHistogram
+
+_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class ImageScore:
+    """One picture.
+
+    Attributes:
+        id: Its id.
+        source: The set that it came from.
+        counts: Its pixels by truth and prediction, at the truth's own size.
+    """
+
+    id: str
+    source: str
+    counts: Counts
+
+    def figures(self) -> dict[str, float]:
+        """Every overlap figure of this picture."""
+        return {name: figure(self.counts) for name, figure in FIGURES.items()}
+
+
+class Evaluation:
+    """Scores of a set of pictures, at the size of each truth's own file.
+
+    Args:
+        prediction: What was scored: a model or a folder.
+        truth: What it was compared with.
+        threshold: The probability above which a pixel was lesion; None for masks that are made already.
+    """
+
+    def __init__(self, prediction: str, truth: str, threshold: float | None = None) -> None:
+        self.prediction = prediction
+        self.truth = truth
+        self.threshold = threshold
+        self.images: list[ImageScore] = []
+        self.failures: list[Failure] = []
+        self.board = Scoreboard()
+
+    def add(self, score: ImageScore, histogram: ProbabilityHistogram | None = None) -> None:
+        """Add a picture."""
+        self.images.append(score)
+        self.board.add(score.counts, histogram)
+
+    def by_source(self) -> dict[str, Scoreboard]:
+        """A scoreboard for each source of pictures, by name."""
+        boards: dict[str, Scoreboard] = defaultdict(Scoreboard)
+        for image in self.images:
+            boards[image.source].add(image.counts)
+        return dict(sorted(boards.items()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The whole in JSON's forms, under a schema with a version."""
+        return {
+            "schema": _SCHEMA,
+            "prediction": self.prediction,
+            "truth": self.truth,
+            "threshold": self.threshold,
+            "resolution": "each truth mask's own size",
+            "n": len(self.images),
+            "per_image_mean": self.board.per_image(),
+            "pooled": self.board.pooled(),
+            "pooled_roc_auc": self.board.roc_auc(),
+            "pooled_confusion_pixels": asdict(self.board.confusion()),
+            "per_image_mean_by_source": {
+                name: {"n": len(board), **board.per_image()} for name, board in self.by_source().items()
+            },
+            "failures": [{"path": str(failure.path), "reason": failure.reason} for failure in self.failures],
+        }
+
+    def to_csv(self) -> str:
+        """A row for each picture: id, source, counts of pixels, figures."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["id", "source", "tp", "fp", "fn", "tn", *FIGURES])
+        for image in self.images:
+            counts = image.counts
+            numbers = [f"{value:.6f}" for value in image.figures().values()]
+            writer.writerow([image.id, image.source, counts.tp, counts.fp, counts.fn, counts.tn, *numbers])
+        return text.getvalue()

@@ -1,0 +1,1 @@
+"""Exporting: a model for other runtimes, and the gate that it must pass."""

@@ -1,0 +1,1 @@
+"""Predicting: from picture files to mask files."""
