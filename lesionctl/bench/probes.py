@@ -64,7 +64,7 @@ def probe_latency(segmenter: Segmenter, jobs: list[Job]) -> Probe:
     def run() -> list[float]:
         return [_seconds(_exhaust, predict(segmenter, [job], batch_size=1)) for job in jobs]
 
-    return Probe("predict, one by one", segmenter, 1, 1, run)
+    return Probe("predict each", segmenter, 1, 1, run)
 
 
 def probe_throughput(segmenter: Segmenter, jobs: list[Job], batch_size: int) -> Probe:
@@ -73,7 +73,7 @@ def probe_throughput(segmenter: Segmenter, jobs: list[Job], batch_size: int) -> 
     def run() -> list[float]:
         return [_seconds(_exhaust, predict(segmenter, jobs, batch_size=batch_size))]
 
-    return Probe("predict, all at once", segmenter, batch_size, len(jobs), run)
+    return Probe("predict all", segmenter, batch_size, len(jobs), run)
 
 
 def _seconds(function: Callable[[Any], Any], argument: Any) -> float:

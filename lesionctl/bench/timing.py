@@ -13,10 +13,10 @@ class Timing:
     """One thing that was measured.
 
     Attributes:
-        what: "model": the network alone, from bytes in memory to probabilities in memory; "predict": from picture file
-            to mask file, one by one or all at once.
+        what: "model": the network alone, from bytes in memory to probabilities in memory; "predict each" and "predict
+            all": from picture file to mask file, one by one or all in one go.
         model: Name of the model.
-        backend: What ran it, on which device, in which number format.
+        backend: What ran it, in which number format, on which device.
         batch_size: Pictures per run of the network.
         runs: Measurements that the figures are taken from.
         images_per_second: By the median run.

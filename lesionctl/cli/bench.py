@@ -6,24 +6,24 @@ from typing import Annotated, Literal
 
 import typer
 
-from lesionctl.cli.options import DEFAULT_MODEL, Device, Json, PrecisionOption, terminal_of
+from lesionctl.cli.options import DEFAULT_MODEL, Device, Json, PrecisionOption, option, terminal_of
 from lesionctl.runtime.precision import Precision
 
 
 def bench(
     context: typer.Context,
     model: Annotated[
-        list[str] | None, typer.Option(help=f"What to measure; may be repeated. [default: {DEFAULT_MODEL}]")
+        list[str] | None, option(help=f"What to measure; may be repeated. [default: {DEFAULT_MODEL}]")
     ] = None,
     what: Annotated[
         Literal["all", "model", "predict"],
-        typer.Option(help="The network alone, the way from file to mask file, or all."),
+        option(help="The network alone, the way from file to mask file, or all."),
     ] = "all",
     images: Annotated[
-        list[str] | None, typer.Option(metavar="INPUT", help="Pictures; by default 24 that are drawn for it.")
+        list[str] | None, option(metavar="INPUT", help="Pictures; by default 24 that are drawn for it.")
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Pictures per run, where throughput is measured.")] = 8,
-    repeats: Annotated[int, typer.Option(min=1, help="Turns that count; a first one warms up.")] = 5,
+    batch_size: Annotated[int, option(min=1, help="Pictures per run, where throughput is measured.")] = 8,
+    repeats: Annotated[int, option(min=1, help="Turns that count; a first one warms up.")] = 5,
     device: Device = "auto",
     precision: PrecisionOption = Precision.AUTO,
     as_json: Json = False,
@@ -47,7 +47,7 @@ def bench(
     if as_json:
         terminal.json({"environment": environment, "timings": [timing.to_dict() for timing in timings]})
         return
-    columns = ["what", "model", "backend", "batch", "images/s", "p50 ms", "p95 ms", "p99 ms", "runs"]
+    columns = ["what", "model", "backend", "batch", "img/s", "p50 ms", "p95 ms", "p99 ms", "runs"]
     rows = [
         [
             timing.what,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lesionctl.cli.options import DEFAULT_MODEL, Device, Json, PrecisionOption, terminal_of
+from lesionctl.cli.options import DEFAULT_MODEL, Device, Json, PrecisionOption, option, terminal_of
 from lesionctl.errors import SomeInputsFailed, UsageError
 from lesionctl.runtime.precision import Precision
 
@@ -22,10 +22,10 @@ def evaluate(
         list[str] | None,
         typer.Argument(metavar="[MODEL] STORE", help=f"A model ({DEFAULT_MODEL} by default) and a prepared set."),
     ] = None,
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
-    pred: Annotated[Path | None, typer.Option(metavar="DIR", help="Masks that any program made; with --truth.")] = None,
-    truth: Annotated[Path | None, typer.Option(metavar="DIR", help="The true masks.")] = None,
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a row for each picture.")] = None,
+    split: Annotated[str, option(help="train, val or test.")] = "test",
+    pred: Annotated[Path | None, option(metavar="DIR", help="Masks that any program made; with --truth.")] = None,
+    truth: Annotated[Path | None, option(metavar="DIR", help="The true masks.")] = None,
+    csv: Annotated[Path | None, option(metavar="FILE", help="Write a row for each picture.")] = None,
     device: Device = "auto",
     precision: PrecisionOption = Precision.AUTO,
     as_json: Json = False,

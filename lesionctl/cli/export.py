@@ -7,21 +7,19 @@ from typing import Annotated
 
 import typer
 
-from lesionctl.cli.options import DEFAULT_MODEL, Json, ModelArgument, Overwrite, terminal_of
+from lesionctl.cli.options import DEFAULT_MODEL, Json, ModelArgument, Overwrite, option, terminal_of
 from lesionctl.export.formats import Format, Storage
 
 
 def export(
     context: typer.Context,
     model: ModelArgument = DEFAULT_MODEL,
-    to: Annotated[Format, typer.Option(help="onnx: one ONNX file. torch: a lesionctl model file.")] = Format.ONNX,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="By default the model's name, here.")] = None,
-    precision: Annotated[Storage, typer.Option(help="Number format of the stored weights; fp16 for torch.")] = (
-        Storage.FP32
-    ),
+    to: Annotated[Format, option(help="onnx: one ONNX file. torch: a lesionctl model file.")] = Format.ONNX,
+    out: Annotated[Path | None, option(metavar="FILE", help="By default the model's name, here.")] = None,
+    precision: Annotated[Storage, option(help="Number format of the stored weights; fp16 for torch.")] = (Storage.FP32),
     images: Annotated[
         list[str] | None,
-        typer.Option(metavar="INPUT", help="Pictures to compare on; by default some that are drawn for it."),
+        option(metavar="INPUT", help="Pictures to compare on; by default some that are drawn for it."),
     ] = None,
     overwrite: Overwrite = False,
     as_json: Json = False,

@@ -7,16 +7,16 @@ from typing import Annotated
 
 import typer
 
-from lesionctl.cli.options import Json, terminal_of
+from lesionctl.cli.options import Json, flag, option, terminal_of
 
 
 def fetch(
     context: typer.Context,
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", help="What to fetch; see --list.")] = None,
-    to: Annotated[Path | None, typer.Option(metavar="DIR", help="Where it goes; by default its name, here.")] = None,
-    listing: Annotated[bool, typer.Option("--list", help="Show what can be fetched.")] = False,
-    count: Annotated[int, typer.Option(min=1, help="demo: how many pictures to draw.", rich_help_panel="demo")] = 24,
-    seed: Annotated[int, typer.Option(min=0, help="demo: same seed, same files.", rich_help_panel="demo")] = 0,
+    to: Annotated[Path | None, option(metavar="DIR", help="Where it goes; by default its name, here.")] = None,
+    listing: Annotated[bool, flag("--list", help="Show what can be fetched.")] = False,
+    count: Annotated[int, option(min=1, help="demo: how many pictures to draw.", rich_help_panel="demo")] = 24,
+    seed: Annotated[int, option(min=0, help="demo: same seed, same files.", rich_help_panel="demo")] = 0,
     as_json: Json = False,
 ) -> None:
     """Put a set of pictures with masks on disk.

@@ -14,7 +14,7 @@ from lesionctl.cli.bench import bench
 from lesionctl.cli.eval import evaluate
 from lesionctl.cli.export import export
 from lesionctl.cli.fetch import fetch
-from lesionctl.cli.options import Session
+from lesionctl.cli.options import Session, flag, option
 from lesionctl.cli.predict import predict
 from lesionctl.cli.prepare import prepare
 from lesionctl.cli.terminal import Terminal
@@ -50,13 +50,13 @@ def global_options(
     context: typer.Context,
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="TOML with a table per subcommand: defaults for its options."),
+        option(metavar="FILE", help="TOML with a table per subcommand: defaults for its options."),
     ] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Never open a network connection.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show results, warnings and errors only.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    offline: Annotated[bool, flag("--offline", help="Never open a network connection.")] = False,
+    quiet: Annotated[bool, flag("--quiet", "-q", help="Show results, warnings and errors only.")] = False,
+    debug: Annotated[bool, flag("--debug", help="Show the traceback of an error.")] = False,
     _version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+        bool, flag("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Set up what every subcommand uses; a value typed beats a variable, which beats a file."""

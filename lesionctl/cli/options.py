@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,26 +13,43 @@ from lesionctl.cli.terminal import Terminal
 from lesionctl.paths import DEFAULT_MODEL
 from lesionctl.runtime.precision import Precision
 
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel="Computing")]
+# Every option has its variable, LESIONCTL_<SUBCOMMAND>_<OPTION>: said once, in the README, instead of beside each.
+option = partial(typer.Option, show_envvar=False)
+
+# A flag takes no value, so there is none to name.
+flag = partial(option, metavar="")
+
+Device = Annotated[str, option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel="Computing")]
 
 PrecisionOption = Annotated[
     Precision,
-    typer.Option(help="Number format; auto takes what the device is fastest in.", rich_help_panel="Computing"),
+    option(help="Number format; auto takes what the device is fastest in.", rich_help_panel="Computing"),
 ]
 
-Model = Annotated[str, typer.Option(help="A model file, a run directory, or the name of a bundled model.")]
+Model = Annotated[str, option(help="A model file, a run directory, or the name of a bundled model.")]
 
 ModelArgument = Annotated[
     str, typer.Argument(help="A model file, a run directory, or the name of a bundled model.", metavar="[MODEL]")
 ]
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Json = Annotated[bool, flag("--json", help="Print the result as JSON.")]
 
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what stands there already.")]
+Overwrite = Annotated[bool, flag("--overwrite", help="Replace what stands there already.")]
 
-OutFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the result goes.")]
+OutFolder = Annotated[Path, option("--out", metavar="DIR", help="Where the result goes.")]
 
-__all__ = ["DEFAULT_MODEL", "Device", "Json", "Model", "ModelArgument", "OutFolder", "Overwrite", "PrecisionOption"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "Device",
+    "Json",
+    "Model",
+    "ModelArgument",
+    "OutFolder",
+    "Overwrite",
+    "PrecisionOption",
+    "flag",
+    "option",
+]
 
 
 @dataclass(frozen=True)

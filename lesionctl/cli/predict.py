@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lesionctl.cli.options import DEFAULT_MODEL, Device, Model, OutFolder, PrecisionOption, terminal_of
+from lesionctl.cli.options import DEFAULT_MODEL, Device, Model, OutFolder, PrecisionOption, flag, option, terminal_of
 from lesionctl.errors import Failure, SomeInputsFailed, UsageError
 from lesionctl.progress import track
 from lesionctl.runtime.precision import Precision
@@ -17,14 +17,12 @@ def predict(
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Picture files, folders or patterns.")],
     out: OutFolder,
     model: Model = DEFAULT_MODEL,
-    overlay: Annotated[bool, typer.Option("--overlay", help="Write each picture with its outline too.")] = False,
-    jsonl: Annotated[bool, typer.Option("--jsonl", help="Print a line of JSON for each picture.")] = False,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Look into subfolders too.")] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace masks that exist already.")] = False,
-    skip_existing: Annotated[bool, typer.Option("--skip-existing", help="Leave out what has a mask already.")] = False,
-    batch_size: Annotated[
-        int, typer.Option(min=1, help="Pictures per run of the network.", rich_help_panel="Computing")
-    ] = 8,
+    overlay: Annotated[bool, flag("--overlay", help="Write each picture with its outline too.")] = False,
+    jsonl: Annotated[bool, flag("--jsonl", help="Print a line of JSON for each picture.")] = False,
+    recursive: Annotated[bool, flag("--recursive", "-r", help="Look into subfolders too.")] = False,
+    overwrite: Annotated[bool, flag("--overwrite", help="Replace masks that exist already.")] = False,
+    skip_existing: Annotated[bool, flag("--skip-existing", help="Leave out what has a mask already.")] = False,
+    batch_size: Annotated[int, option(min=1, help="Pictures per run of the network.", rich_help_panel="Computing")] = 8,
     device: Device = "auto",
     precision: PrecisionOption = Precision.AUTO,
 ) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lesionctl.cli.options import Json, OutFolder, Overwrite, terminal_of
-from lesionctl.errors import UsageError
+from lesionctl.cli.options import Json, OutFolder, Overwrite, option, terminal_of
+from lesionctl.errors import SomeInputsFailed, UsageError
 from lesionctl.imaging.resize_rule import ResizeRule
 
 if TYPE_CHECKING:
@@ -23,27 +23,27 @@ def prepare(
     sources: Annotated[
         list[Path] | None, typer.Argument(metavar="SOURCE...", help="Folders that hold images/ and masks/.")
     ] = None,
-    images: Annotated[Path | None, typer.Option(metavar="DIR", help="A folder of pictures; with --masks.")] = None,
-    masks: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder of their masks.")] = None,
+    images: Annotated[Path | None, option(metavar="DIR", help="A folder of pictures; with --masks.")] = None,
+    masks: Annotated[Path | None, option(metavar="DIR", help="The folder of their masks.")] = None,
     metadata: Annotated[
         list[Path] | None,
-        typer.Option(metavar="CSV", help="A table with a row per picture; a source's metadata.csv is read anyway."),
+        option(metavar="CSV", help="A table with a row per picture; a source's metadata.csv is read anyway."),
     ] = None,
     group_by: Annotated[
         list[str] | None,
-        typer.Option(metavar="COLUMN", help="Pictures that share its value stay in one split. [lesion_id, patient_id]"),
+        option(metavar="COLUMN", help="Pictures that share its value stay in one split. [lesion_id, patient_id]"),
     ] = None,
-    size: Annotated[int, typer.Option(min=32, help="Side of the stored squares, in pixels.")] = 320,
-    resize: Annotated[ResizeRule, typer.Option(help="How a picture becomes a square.")] = ResizeRule.SQUASH,
-    split: Annotated[str, typer.Option(help="Per cent of pictures to train, validate and test on.")] = "70/10/20",
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same split.")] = 0,
+    size: Annotated[int, option(min=32, help="Side of the stored squares, in pixels.")] = 320,
+    resize: Annotated[ResizeRule, option(help="How a picture becomes a square.")] = ResizeRule.SQUASH,
+    split: Annotated[str, option(help="Per cent of pictures to train, validate and test on.")] = "70/10/20",
+    seed: Annotated[int, option(min=0, help="Same seed, same split.")] = 0,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
     """Make a store for training and scoring from folders of pictures and masks.
 
-    Pictures and masks are paired by name; files that cannot be used are named and left out. Pictures of the same lesion
-    or patient never stand on two sides of the split.
+    Pictures and masks are paired by name; files that cannot be used are named and left out, and the exit code is 3.
+    Pictures of the same lesion or patient never stand on two sides of the split.
 
     Example: lesionctl prepare demo --out demo.store
     """
@@ -70,12 +70,12 @@ def prepare(
     )
     terminal = terminal_of(context)
     summary = run(found, out, options, terminal)
-    for failure in summary.left_out:
-        terminal.warn(f"left out: {failure.path}: {failure.reason}")
     if as_json:
         terminal.json(_describe(summary))
     else:
         _show(summary, terminal)
+    if summary.left_out:
+        raise SomeInputsFailed(summary.left_out, len(summary.samples) + len(summary.left_out))
 
 
 def _describe(summary: PrepareSummary) -> dict[str, object]:

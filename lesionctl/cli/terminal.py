@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -48,7 +49,7 @@ class Terminal:
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A result for people: the first column holds names, the others numbers."""
-        table = Table(title=title, title_justify="left", title_style="bold")
+        table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
         for position, column in enumerate(columns):
             table.add_column(column, justify="right" if position else "left", overflow="fold")
         for row in rows:
@@ -153,6 +154,7 @@ class _LogTask:
         self._description = description
         self._total = total
         self._done = 0
+        self._said = 0
         self._note = ""
         self._began = self._logged = time.monotonic()
 
@@ -165,11 +167,11 @@ class _LogTask:
         self._note = text
 
     def close(self) -> None:
-        if self._logged > self._began:  # short work needs no line
+        if self._logged > self._began and self._done > self._said:  # short work needs no line
             self._log()
 
     def _log(self) -> None:
-        self._logged = time.monotonic()
+        self._logged, self._said = time.monotonic(), self._done
         of_total = "" if self._total is None else f"/{self._total}"
         rate = self._done / max(self._logged - self._began, 1e-9)
         clock = time.strftime("%H:%M:%S")

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from lesionctl.cli.options import Device, Json, OutFolder, PrecisionOption, terminal_of
+from lesionctl.cli.options import DEFAULT_MODEL, Device, Json, OutFolder, PrecisionOption, flag, option, terminal_of
 from lesionctl.errors import UsageError
+from lesionctl.runtime.load import find_model
 from lesionctl.runtime.precision import Precision
 from lesionctl.train.options import Resume, TrainOptions
 
@@ -21,71 +22,67 @@ def train(
     store: Annotated[Path, typer.Argument(metavar="STORE", help="A set made by `lesionctl prepare`.")],
     out: OutFolder,
     encoder: Annotated[
-        str, typer.Option(help="Any timm encoder that offers feature maps.", rich_help_panel=_NET)
-    ] = _DEFAULT.encoder,
+        str | None, option(help="Start from any timm encoder that offers feature maps.", rich_help_panel=_NET)
+    ] = None,
     encoder_weights: Annotated[
-        str,
-        typer.Option(
+        str | None,
+        option(
             metavar="FILE|hub|none",
-            help="Its weights: a file, timm's hub, or none for random ones.",
+            help="Its weights: a file, timm's hub, or none for random ones. [default: hub]",
             rich_help_panel=_NET,
         ),
-    ] = _DEFAULT.encoder_weights,
+    ] = None,
     init: Annotated[
-        str,
-        typer.Option(metavar="MODEL", help="Start from a model instead; its network is kept.", rich_help_panel=_NET),
-    ] = _DEFAULT.init,
+        str | None,
+        option(
+            metavar="MODEL",
+            help=f"Or start from a model; its network is kept. [default: {DEFAULT_MODEL}, without --encoder]",
+            rich_help_panel=_NET,
+        ),
+    ] = None,
     decoder_channels: Annotated[
-        str, typer.Option(help="Width of each decoder level, deepest first.", rich_help_panel=_NET)
+        str, option(help="Width of each decoder level, deepest first.", rich_help_panel=_NET)
     ] = ",".join(map(str, _DEFAULT.decoder_channels)),
     decoder_stride: Annotated[
-        int, typer.Option(help="Where the decoder stops: 1, 2 or 4.", rich_help_panel=_NET)
+        int, option(help="Where the decoder stops: 1, 2 or 4.", rich_help_panel=_NET)
     ] = _DEFAULT.decoder_stride,
     size: Annotated[
-        int, typer.Option(help="Side of the network's square input, in pixels.", rich_help_panel=_NET)
+        int, option(help="Side of the network's square input, in pixels.", rich_help_panel=_NET)
     ] = _DEFAULT.size,
-    epochs: Annotated[
-        int, typer.Option(help="Passes over the training split.", rich_help_panel=_SCHEDULE)
-    ] = _DEFAULT.epochs,
-    batch_size: Annotated[
-        int, typer.Option(help="Pictures per step.", rich_help_panel=_SCHEDULE)
-    ] = _DEFAULT.batch_size,
-    lr: Annotated[float, typer.Option(help="Highest learning rate.", rich_help_panel=_SCHEDULE)] = _DEFAULT.lr,
+    epochs: Annotated[int, option(help="Passes over the training split.", rich_help_panel=_SCHEDULE)] = _DEFAULT.epochs,
+    batch_size: Annotated[int, option(help="Pictures per step.", rich_help_panel=_SCHEDULE)] = _DEFAULT.batch_size,
+    lr: Annotated[float, option(help="Highest learning rate.", rich_help_panel=_SCHEDULE)] = _DEFAULT.lr,
     weight_decay: Annotated[
-        float, typer.Option(help="AdamW's decay of matrices and kernels.", rich_help_panel=_SCHEDULE)
+        float, option(help="AdamW's decay of matrices and kernels.", rich_help_panel=_SCHEDULE)
     ] = _DEFAULT.weight_decay,
     warmup: Annotated[
-        float, typer.Option(help="Share of the steps in which the rate rises.", rich_help_panel=_SCHEDULE)
+        float, option(help="Share of the steps in which the rate rises.", rich_help_panel=_SCHEDULE)
     ] = _DEFAULT.warmup,
-    clip: Annotated[
-        float, typer.Option(help="Largest norm of the gradient.", rich_help_panel=_SCHEDULE)
-    ] = _DEFAULT.clip,
+    clip: Annotated[float, option(help="Largest norm of the gradient.", rich_help_panel=_SCHEDULE)] = _DEFAULT.clip,
     ema: Annotated[
-        float, typer.Option(help="Decay of the running mean of the weights.", rich_help_panel=_SCHEDULE)
+        float, option(help="Decay of the running mean of the weights.", rich_help_panel=_SCHEDULE)
     ] = _DEFAULT.ema,
     patience: Annotated[
-        int, typer.Option(help="Stop after so many epochs without a better Dice.", rich_help_panel=_SCHEDULE)
+        int, option(help="Stop after so many epochs without a better Dice.", rich_help_panel=_SCHEDULE)
     ] = _DEFAULT.patience,
-    augment: Annotated[
-        bool, typer.Option(help="Vary the pictures at random.", rich_help_panel=_SCHEDULE)
-    ] = _DEFAULT.augment,
+    augment: Annotated[bool, flag(help="Vary the pictures at random.", rich_help_panel=_SCHEDULE)] = _DEFAULT.augment,
     seed: Annotated[
-        int, typer.Option(min=0, help="Same seed, same weights on the CPU.", rich_help_panel=_SCHEDULE)
+        int, option(min=0, help="Same seed, same weights on the CPU.", rich_help_panel=_SCHEDULE)
     ] = _DEFAULT.seed,
     resume: Annotated[
-        Resume, typer.Option(help="What to do with a run that --out already holds.", rich_help_panel=_SCHEDULE)
+        Resume, option(help="What to do with a run that --out already holds.", rich_help_panel=_SCHEDULE)
     ] = Resume.AUTO,
     workers: Annotated[
-        int, typer.Option(help="Processes that prepare batches; -1 chooses.", rich_help_panel=_COMPUTING)
+        int, option(help="Processes that prepare batches; -1 chooses.", rich_help_panel=_COMPUTING)
     ] = _DEFAULT.workers,
     device: Device = _DEFAULT.device,
     precision: PrecisionOption = Precision.AUTO,
-    name: Annotated[str, typer.Option(help="What the model is called.", rich_help_panel=_RECORD)] = _DEFAULT.name,
+    name: Annotated[str, option(help="What the model is called.", rich_help_panel=_RECORD)] = _DEFAULT.name,
     licence: Annotated[
-        str, typer.Option(help="Under what terms its weights can be used.", rich_help_panel=_RECORD)
+        str, option(help="Under what terms its weights can be used.", rich_help_panel=_RECORD)
     ] = _DEFAULT.licence,
     training_data: Annotated[
-        str, typer.Option(help="What it learns from, in words.", rich_help_panel=_RECORD)
+        str, option(help="What it learns from, in words.", rich_help_panel=_RECORD)
     ] = _DEFAULT.training_data,
     as_json: Json = False,
 ) -> None:
@@ -93,20 +90,24 @@ def train(
 
     The same command goes on where an interrupted run stopped.
 
-    Example: lesionctl train demo.store --out run --encoder-weights none --epochs 20
+    Example: lesionctl train demo.store --out run --epochs 10
+
+    Example: lesionctl train isic.store --out run --encoder resnet34 --size 320
     """
     try:
         channels = tuple(int(width) for width in decoder_channels.split(","))
     except ValueError as error:
         raise UsageError(f"--decoder-channels '{decoder_channels}' is not of the form 256,128,64,32,16") from error
-    if init:
-        from lesionctl.runtime.load import find_model
-
-        init = str(find_model(init).resolve())
+    if init and encoder:
+        raise UsageError("--init and --encoder exclude each other", hint="a model brings its own encoder")
+    if encoder_weights and not encoder:
+        raise UsageError("--encoder-weights needs --encoder", hint=f"such as --encoder {_DEFAULT.encoder}")
+    if not encoder:
+        init = init or DEFAULT_MODEL
     options = TrainOptions(
-        encoder=encoder,
-        encoder_weights=encoder_weights,
-        init=init,
+        encoder=encoder or _DEFAULT.encoder,
+        encoder_weights=encoder_weights or _DEFAULT.encoder_weights,
+        init=str(find_model(init).resolve()) if init else "",
         decoder_channels=channels,
         decoder_stride=decoder_stride,
         size=size,
@@ -127,9 +128,13 @@ def train(
         licence=licence,
         training_data=training_data,
     )
+    terminal = terminal_of(context)
+    if options.init:
+        terminal.say(
+            f"starting from {options.init}; the pictures that it has learned from can be no test of the result"
+        )
     from lesionctl.train.loop import train as run
 
-    terminal = terminal_of(context)
     try:
         result = run(store, out, options, resume, terminal)
     finally:

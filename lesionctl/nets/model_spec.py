@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lesionctl.imaging.frame import Frame
@@ -31,6 +31,7 @@ class ModelSpec:
         licence: Under what terms the weights can be used, and the licences of the pictures that it learned from.
         training_data: What it learned from, in words.
         training_digest: SHA-256 of the samples it was trained and tuned on, in hex.
+        ancestors: The training digests of the models that its weights started from, oldest first.
         scores: Figures of the model, by a name that says data, split and aggregation.
         format: Version of this structure.
     """
@@ -45,16 +46,13 @@ class ModelSpec:
     licence: str = "not stated"
     training_data: str = "not stated"
     training_digest: str = ""
+    ancestors: tuple[str, ...] = ()
     scores: dict[str, float] = field(default_factory=dict)
     format: int = _FORMAT
 
     def frame(self, height: int, width: int) -> Frame:
         """How a picture of this size is mapped into the network's input."""
         return Frame.fit(height, width, self.size, self.resize)
-
-    def with_threshold(self, threshold: float) -> ModelSpec:
-        """The same model with another threshold."""
-        return replace(self, threshold=threshold)
 
     def to_json(self) -> str:
         """The text that travels in a model file."""
@@ -74,7 +72,8 @@ class ModelSpec:
             net = values["net"]
             values["net"] = NetSpec(**{**net, "decoder_channels": tuple(net["decoder_channels"])})
             values["resize"] = ResizeRule(values["resize"])
-            values["mean"], values["std"] = tuple(values["mean"]), tuple(values["std"])
+            for name in ("mean", "std", "ancestors"):
+                values[name] = tuple(values.get(name, ()))
             return cls(**values)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"it does not describe a model ({error!r})") from error

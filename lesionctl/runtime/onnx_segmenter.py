@@ -41,7 +41,8 @@ class OnnxSegmenter(Segmenter):
             self._session = onnxruntime.InferenceSession(path, options, providers=_providers(device))
         except Exception as error:
             raise BadFile(path, f"is no ONNX file that can be run ({error})") from error
-        self.backend = f"onnxruntime {self._session.get_providers()[0].removesuffix('ExecutionProvider').lower()} fp32"
+        provider = self._session.get_providers()[0]
+        self.backend = f"onnx fp32 {provider.removesuffix('ExecutionProvider').lower()}"
         text = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         if text is None:
             raise BadFile(path, "does not say how it is used", hint="write it with: lesionctl export MODEL --to onnx")

@@ -22,7 +22,7 @@ class Segmenter(ABC):
 
     Attributes:
         spec: How the model is used.
-        backend: What runs it, on which device, in which number format.
+        backend: What runs it, in which number format, on which device.
     """
 
     spec: ModelSpec

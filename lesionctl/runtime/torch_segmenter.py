@@ -67,7 +67,7 @@ class TorchSegmenter(Segmenter):
 
     def __init__(self, spec: ModelSpec, net: nn.Module, compute: Compute) -> None:
         self.spec = spec
-        self.backend = f"torch {compute.device} {compute.precision}"
+        self.backend = f"torch {compute.precision} {compute.device}"
         self.compute = compute
         self.model = compute.place(WholeModel(net, spec)).eval()
 

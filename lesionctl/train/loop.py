@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,11 +128,9 @@ def train(
             net.train()
             with progress.task(f"epoch {state.epoch + 1} of {options.epochs}", len(batches)) as task:
                 for images, truth in loader:
-                    lr = options.lr * warmup_cosine(
-                        state.epoch * batches.steps + state.step, total_steps, options.warmup
-                    )
+                    done = state.epoch * batches.steps + state.step
                     for group in optimizer.param_groups:
-                        group["lr"] = lr
+                        group["lr"] = options.lr * warmup_cosine(done, total_steps, options.warmup)
 
                     images = images.to(compute.device, non_blocking=True)
                     truth = truth.to(compute.device, non_blocking=True)
@@ -170,7 +168,7 @@ def train(
             scores = score_rows(segmenter(), store, val_rows)
             row = {
                 "epoch": state.epoch + 1,
-                "lr": lr,
+                "lr": optimizer.param_groups[0]["lr"],
                 "loss": state.loss_sum / state.step,
                 "images_per_second": images_per_second,
                 **{f"val_{name}": score for name, score in scores.items()},
@@ -190,17 +188,14 @@ def train(
     except MissingExtra as error:
         progress.warn(f"no curves.png: {error.what} ({error.hint})")
 
-    best_spec, best_net = load_model(out / "model.safetensors")
+    model = out / "model.safetensors"
+    best_spec, best_net = load_model(model)
     best = TorchSegmenter(best_spec, best_net, compute)
-    best.spec = best_spec.with_threshold(choose_threshold(best, store, val_rows))
-    save_model(out / "model.safetensors", best.spec, best_net.state_dict())
-    return TrainResult(
-        model=out / "model.safetensors",
-        epochs=state.epoch,
-        best_epoch=state.best_epoch + 1,
-        threshold=best.spec.threshold,
-        validation=score_rows(best, store, val_rows),
-    )
+    best.spec = replace(best_spec, threshold=choose_threshold(best, store, val_rows))
+    validation = score_rows(best, store, val_rows)
+    scores = {f"validation split, per-image mean {name}, {store.info.size} px": v for name, v in validation.items()}
+    save_model(model, replace(best.spec, scores=scores), best_net.state_dict())
+    return TrainResult(model, state.epoch, state.best_epoch + 1, best.spec.threshold, validation)
 
 
 _SHOWN = ("epoch", "lr", "loss", "images_per_second", "val_dice", "val_jaccard", "val_thresholded_jaccard")
@@ -208,14 +203,23 @@ _SHOWN = ("epoch", "lr", "loss", "images_per_second", "val_dice", "val_jaccard",
 
 def _start(options: TrainOptions, store: Store) -> tuple[ModelSpec, nn.Module]:
     """The network to begin with, and how it is used."""
-    learned_from = [sample for sample in store.samples if sample.split is not Split.TEST]
+    seen = samples_digest([sample for sample in store.samples if sample.split is not Split.TEST])
     if options.init:
-        init_spec, net = load_model(Path(options.init))
-        net_spec, mean, std = init_spec.net, init_spec.mean, init_spec.std
-    else:
-        net_spec = NetSpec(options.encoder, options.decoder_channels, options.decoder_stride)
-        mean, std = input_statistics(options.encoder)
-        net = build_net(net_spec, None if options.encoder_weights == "none" else options.encoder_weights)
+        ancestor, net = load_model(Path(options.init))
+        return replace(
+            ancestor,
+            size=options.size,
+            resize=store.info.resize,
+            threshold=0.5,
+            name=options.name,
+            licence=f"{options.licence}; its first weights: {ancestor.licence}",
+            training_data=f"{options.training_data}; before that: {ancestor.training_data}",
+            training_digest=seen,
+            ancestors=(*ancestor.ancestors, ancestor.training_digest),
+            scores={},
+        ), net
+    mean, std = input_statistics(options.encoder)
+    net_spec = NetSpec(options.encoder, options.decoder_channels, options.decoder_stride)
     spec = ModelSpec(
         net=net_spec,
         size=options.size,
@@ -225,9 +229,9 @@ def _start(options: TrainOptions, store: Store) -> tuple[ModelSpec, nn.Module]:
         name=options.name,
         licence=options.licence,
         training_data=options.training_data,
-        training_digest=samples_digest(learned_from),
+        training_digest=seen,
     )
-    return spec, net
+    return spec, build_net(net_spec, None if options.encoder_weights == "none" else options.encoder_weights)
 
 
 def _running_mean(decay: float):  # type: ignore[no-untyped-def]

@@ -23,6 +23,9 @@ Row = dict[str, float]
 def write_config(path: Path, store: Path, options: TrainOptions) -> None:
     """The resolved configuration, in the form that `--config` takes back."""
     values: dict[str, Any] = {"store": str(store), **options.resolved()}
+    unused = ("encoder", "encoder_weights", "decoder_channels", "decoder_stride") if options.init else ("init",)
+    for name in unused:
+        del values[name]
     write_text(path, tomli_w.dumps({"train": values}))
 
 

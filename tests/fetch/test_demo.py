@@ -10,10 +10,10 @@ import pytest
 from PIL import Image as Pillow
 from PIL import ImageOps
 
-from lesionctl.errors import LesionctlError
-from lesionctl.fetch.demo import DemoSummary, draw_demo, write_picture
 from lesionctl.drawing.paint import paint_scene
 from lesionctl.drawing.scene import SKIN_TONES, plan_scene
+from lesionctl.errors import LesionctlError
+from lesionctl.fetch.demo import DemoSummary, draw_demo, write_picture
 from lesionctl.imaging.artefacts import ARTEFACTS
 
 COUNT = 8

@@ -1,0 +1,67 @@
+"""From nothing to figures with the real program: fetch, prepare, train, eval, export, predict, bench."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+TINY_NET = ("--encoder", "mobilenetv3_small_050", "--encoder-weights", "none", "--size", "64", "--batch-size", "4")
+
+
+def test_whole_way_without_a_network(lesionctl, tmp_path):
+    assert lesionctl("--offline", "fetch", "demo", "--to", "demo", "--count", "12").returncode == 0
+
+    prepared = lesionctl("prepare", "demo", "--out", "demo.store", "--size", "64", "--json")
+    assert json.loads(prepared.stdout)["pairs"] == 12
+    assert json.loads(prepared.stdout)["left_out"] == []
+
+    trained = lesionctl("train", "demo.store", "--out", "run", *TINY_NET, "--epochs", "2", "--device", "cpu")
+    assert (trained.returncode, trained.stdout) == (0, "run/model.safetensors\n")
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {
+        "config.toml", "curves.png", "last.safetensors", "metrics.csv", "model.safetensors", "state.pt",
+    }  # fmt: skip
+
+    again = lesionctl("--config", "run/config.toml", "train", "--out", "run", "demo.store")
+    assert again.returncode == 0  # the run's own record gives the same run, which has nothing left to do
+
+    evaluated = lesionctl("eval", "run", "demo.store", "--split", "train", "--json", "--csv", "scores.csv")
+    result = json.loads(evaluated.stdout)
+    rows = list(csv.DictReader((tmp_path / "scores.csv").open()))
+    assert result["n"] == len(rows) == json.loads(prepared.stdout)["splits"]["train"]
+    mean = sum(float(row["dice"]) for row in rows) / len(rows)
+    assert result["per_image_mean"]["dice"] == pytest.approx(mean, abs=1e-6)
+    assert 0 <= result["pooled_roc_auc"] <= 1
+
+    exported = lesionctl("export", "run", "--to", "onnx", "--out", "run.onnx", "--json")
+    assert json.loads(exported.stdout)["largest_difference"] < 1e-3
+
+    for model, out in (("run", "by_torch"), ("run.onnx", "by_onnx")):
+        done = lesionctl("predict", "demo/images", "--out", out, "--model", model, "--precision", "fp32")
+        assert len(done.stdout.splitlines()) == 12
+    agreement = lesionctl("eval", "--pred", "by_torch", "--truth", "by_onnx", "--json")
+    assert json.loads(agreement.stdout)["per_image_mean"]["dice"] > 0.999
+
+    measured = lesionctl("bench", "--model", "run", "--images", "demo/images", "--repeats", "1", "--json")
+    timings = json.loads(measured.stdout)["timings"]
+    assert [timing["what"] for timing in timings] == ["model", "model", "predict each", "predict all"]
+    assert all(timing["images_per_second"] > 0 for timing in timings)
+
+
+def test_train_stops_on_a_signal_with_exit_code_75_and_goes_on(lesionctl, store_path, tmp_path):
+    words = ["train", str(store_path), "--out", "run", *TINY_NET, "--device", "cpu"]
+    running = subprocess.Popen([sys.executable, "-m", "lesionctl", *words, "--epochs", "500"], cwd=tmp_path)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "run" / "metrics.csv").exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    running.send_signal(signal.SIGTERM)
+    assert running.wait(60) == 75
+
+    other = lesionctl(*words, "--epochs", "3")
+    assert other.returncode == 2
+    assert "holds a run with another epochs: 500, not 3" in other.stderr

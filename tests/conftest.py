@@ -1,0 +1,129 @@
+"""What many tests share: a drawn demo set, a store made from it, a tiny model file, a tiny finished run."""
+
+from __future__ import annotations
+
+import os
+
+# One processor for everything: the networks here are too small for more, and a bit-equal result needs a fixed number.
+os.environ["SLURM_CPUS_PER_TASK"] = "1"
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from PIL import Image as Pillow
+
+from lesionctl.fetch.demo import draw_demo
+from lesionctl.imaging.masks import encode_mask
+from lesionctl.prepare.prepare import PrepareOptions, prepare
+from lesionctl.prepare.sources import Source
+
+settings.register_profile("suite", deadline=None, derandomize=True, database=None, max_examples=60)
+settings.load_profile("suite")
+
+STORE_SIZE = 64
+TINY_ENCODER = "mobilenetv3_small_050"
+TINY_DECODER = (32, 24, 16, 16, 8)
+
+
+@pytest.fixture
+def write_pair():
+    """A function that writes a picture and its mask, a dark disc on skin, under any names."""
+
+    def write(image_path, mask_path, *, height=60, width=80, centre=(0.5, 0.5), shade=90):
+        image_path.parent.mkdir(parents=True, exist_ok=True)
+        mask_path.parent.mkdir(parents=True, exist_ok=True)
+        y, x = np.mgrid[:height, :width]
+        mask = np.hypot(y - centre[0] * height, x - centre[1] * width) < min(height, width) / 4
+        image = np.full((height, width, 3), (225, 180, 160), np.uint8)
+        image[mask] = (shade, shade // 2, shade // 2)
+        Pillow.fromarray(image).save(image_path)
+        mask_path.write_bytes(encode_mask(mask))
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory):
+    """A folder of 12 drawn pictures with masks and metadata; not to be changed."""
+    return draw_demo(tmp_path_factory.mktemp("demo") / "demo", count=12).directory
+
+
+@pytest.fixture(scope="session")
+def store_path(demo, tmp_path_factory):
+    """A store of the demo set at 64 pixels, with all three splits; not to be changed."""
+    out = tmp_path_factory.mktemp("store") / "store"
+    return prepare([Source.from_folder(demo)], out, PrepareOptions(size=STORE_SIZE)).store
+
+
+@pytest.fixture(scope="session")
+def tiny_options():
+    """Options of a training that takes about a second: 2 epochs of 3 steps."""
+    from lesionctl.runtime.precision import Precision
+    from lesionctl.train.options import TrainOptions
+
+    return TrainOptions(
+        encoder=TINY_ENCODER,
+        encoder_weights="none",
+        decoder_channels=TINY_DECODER,
+        size=STORE_SIZE,
+        epochs=2,
+        batch_size=2,
+        device="cpu",
+        precision=Precision.FP32,
+        name="tiny",
+    )
+
+
+@pytest.fixture(scope="session")
+def finished_run(store_path, tiny_options, tmp_path_factory):
+    """The result of a tiny training; its run directory, not to be changed, is `finished_run.model.parent`."""
+    from lesionctl.train.loop import train
+
+    return train(store_path, tmp_path_factory.mktemp("run") / "run", tiny_options)
+
+
+@pytest.fixture(scope="session")
+def run_dir(finished_run):
+    """The directory of a finished run; not to be changed."""
+    return finished_run.model.parent
+
+
+@pytest.fixture(scope="session")
+def tiny_spec():
+    """How the tiny model is used."""
+    from lesionctl.nets.model_spec import ModelSpec
+    from lesionctl.nets.spec import NetSpec
+
+    return ModelSpec(
+        net=NetSpec(TINY_ENCODER, TINY_DECODER),
+        size=STORE_SIZE,
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
+        threshold=0.4,
+        name="tiny",
+        licence="CC0",
+        training_data="nothing",
+        training_digest="ab" * 32,
+        scores={"demo test dice per-image": 0.25},
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_net(tiny_spec):
+    """The network of the tiny model, with random weights, in evaluation mode; not to be changed."""
+    import torch
+
+    from lesionctl.nets.build import build_net
+
+    torch.manual_seed(0)
+    return build_net(tiny_spec.net).eval()
+
+
+@pytest.fixture(scope="session")
+def model_file(tiny_spec, tiny_net, tmp_path_factory):
+    """A model file with random weights; not to be changed."""
+    from lesionctl.nets.model_file import save_model
+
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    save_model(path, tiny_spec, tiny_net.state_dict())
+    return path
