@@ -71,8 +71,12 @@ def new_directory(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
         yield part
         part.chmod(0o777 & ~_UMASK)
         if path.exists():
-            shutil.rmtree(path)
-        part.rename(path)
+            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
+            path.rename(old / path.name)
+            part.rename(path)
+            shutil.rmtree(old)
+        else:
+            part.rename(path)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise

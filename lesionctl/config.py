@@ -5,20 +5,32 @@ from __future__ import annotations
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lesionctl.errors import BadFile, UsageError
 
 
-def read_config(path: Path, known: dict[str, set[str]]) -> dict[str, dict[str, Any]]:
-    """Read defaults for the subcommands' options.
+class Parameter(NamedTuple):
+    """A parameter of a subcommand.
+
+    Attributes:
+        name: Its Python name.
+        several: Whether it takes several values.
+    """
+
+    name: str
+    several: bool
+
+
+def read_config(path: Path, known: dict[str, dict[str, Parameter]]) -> dict[str, dict[str, Any]]:
+    """Read defaults for the subcommands' parameters.
 
     Args:
         path: The TOML file.
-        known: The options of each subcommand, as Python names.
+        known: The parameters of each subcommand, by the key that stands for them: the option without its dashes.
 
     Returns:
-        For each subcommand, its options' defaults by Python name.
+        For each subcommand, its parameters' defaults by Python name.
 
     Raises:
         BadFile: The file cannot be read or is no TOML.
@@ -36,11 +48,12 @@ def read_config(path: Path, known: dict[str, set[str]]) -> dict[str, dict[str, A
             raise _unknown(path, f"[{table}]", table, set(known))
         defaults[table] = {}
         for key, value in values.items():
-            name = key.replace("-", "_")
-            if name not in known[table]:
-                raise _unknown(path, f"{key} in [{table}]", name, known[table])
-            # Lists reach an option as it is typed: joined by commas.
-            defaults[table][name] = ",".join(map(str, value)) if isinstance(value, list) else value
+            parameter = known[table].get(key.replace("-", "_"))
+            if parameter is None:
+                raise _unknown(path, f"{key} in [{table}]", key.replace("-", "_"), set(known[table]))
+            # A list of widths reaches an option that takes one value as it is typed: joined by commas.
+            joined = isinstance(value, list) and not parameter.several
+            defaults[table][parameter.name] = ",".join(map(str, value)) if joined else value
     return defaults
 
 

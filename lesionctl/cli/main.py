@@ -19,7 +19,7 @@ from lesionctl.cli.predict import predict
 from lesionctl.cli.prepare import prepare
 from lesionctl.cli.terminal import Terminal
 from lesionctl.cli.train import train
-from lesionctl.config import read_config
+from lesionctl.config import Parameter, read_config
 from lesionctl.errors import ExitCode, LesionctlError
 from lesionctl.paths import user_config_file
 
@@ -63,11 +63,22 @@ def global_options(
     context.obj = Session(Terminal(quiet=quiet), debug)
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
-    commands = context.command.commands  # type: ignore[attr-defined]
-    known = {name: {parameter.name for parameter in command.params} for name, command in commands.items()}
     file = config or (user_config_file() if user_config_file().is_file() else None)
     if file is not None:
-        context.default_map = read_config(file, known)
+        context.default_map = read_config(file, _known_parameters(context))
+
+
+def _known_parameters(context: typer.Context) -> dict[str, dict[str, Parameter]]:
+    """The parameters of each subcommand by their keys in a configuration file: `--batch-size` is `batch_size`."""
+    return {
+        name: {
+            parameter.opts[0].lstrip("-").replace("-", "_"): Parameter(
+                parameter.name, getattr(parameter, "multiple", False) or parameter.nargs != 1
+            )
+            for parameter in command.params
+        }
+        for name, command in context.command.commands.items()  # type: ignore[attr-defined]
+    }
 
 
 def main() -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -31,10 +30,9 @@ class Terminal:
 
     def __init__(self, *, quiet: bool = False) -> None:
         self._out = Console(soft_wrap=True, highlight=False)
-        self._err = Console(stderr=True, highlight=False)
+        self._err = Console(stderr=True, soft_wrap=True, highlight=False)
         self._quiet = quiet
-        self._growing: Table | None = None
-        self._live: Live | None = None
+        self._columns: list[str] = []
 
     # results, on stdout
 
@@ -90,20 +88,15 @@ class Terminal:
             log.close()
 
     def row(self, values: Mapping[str, float]) -> None:
-        """A row of a table that grows under the eyes; elsewhere a log line."""
+        """A row of a table that grows line by line, above the bar; elsewhere a log line."""
         texts = {name: _number(value) for name, value in values.items()}
-        if self._quiet or not self._err.is_terminal:
+        if not self._err.is_terminal:
             self.say("  ".join(f"{name} {text}" for name, text in texts.items()))
             return
-        if self._growing is None:
-            self._growing = Table(*(name.replace("_", " ") for name in texts), box=None, header_style="bold")
-        self._growing.add_row(*texts.values())
-
-    def close(self) -> None:
-        """Leave the growing table on the screen."""
-        if self._growing is not None:
-            self._err.print(self._growing)
-            self._growing = None
+        if list(values) != self._columns:
+            self._columns = list(values)
+            self.say("  ".join(f"{_heading(name):>8}" for name in values))
+        self.say("  ".join(f"{text:>{max(8, len(_heading(name)))}}" for name, text in texts.items()))
 
     def _bar(self, description: str, total: int | None) -> Iterator[Task]:
         bar = Progress(
@@ -114,13 +107,10 @@ class Terminal:
             TimeRemainingColumn(compact=True),
             TextColumn("{task.fields[note]}"),
             console=self._err,
+            transient=True,
         )
         task = bar.add_task(description, total=total, rate="", note="")
-        layout = Table.grid()
-        if self._growing is not None:
-            layout.add_row(self._growing)
-        layout.add_row(bar)
-        with Live(layout, console=self._err, transient=True, refresh_per_second=8):
+        with bar:
             yield _BarTask(bar, task)
 
 
@@ -178,7 +168,11 @@ class _LogTask:
         self._terminal.say(f"{clock} {self._description} {self._done}{of_total} ({rate:.1f}/s) {self._note}".rstrip())
 
 
+def _heading(name: str) -> str:
+    return name.removeprefix("val_").replace("thresholded_", "th. ").replace("images_per_second", "img/s")
+
+
 def _number(value: float) -> str:
     if float(value).is_integer():
         return str(int(value))
-    return f"{value:.4f}" if abs(value) >= 0.01 else f"{value:.2e}"
+    return f"{value:.4f}" if 0.01 <= abs(value) < 10 else f"{value:.4g}"

@@ -135,10 +135,7 @@ def train(
         )
     from lesionctl.train.loop import train as run
 
-    try:
-        result = run(store, out, options, resume, terminal)
-    finally:
-        terminal.close()
+    result = run(store, out, options, resume, terminal)
     if as_json:
         terminal.json(
             {

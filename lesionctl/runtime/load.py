@@ -33,12 +33,8 @@ def find_model(name: str) -> Path:
         return bundled
     names = bundled_models()
     near = get_close_matches(name, names, n=1)
-    raise UsageError(
-        f"there is no model '{name}'",
-        hint=f"did you mean '{near[0]}'?"
-        if near
-        else f"give a model file, a run directory, or one of: {', '.join(names)}",
-    )
+    known = f"give a model file, a run directory, or one of: {', '.join(names)}"
+    raise UsageError(f"there is no model '{name}'", hint=f"did you mean '{near[0]}'?" if near else known)
 
 
 def bundled_models() -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 from lesionctl.dataset.samples import Sample, Split
 from lesionctl.dataset.store import StoreWriter, open_store, samples_digest
 from lesionctl.errors import BadFile
-from lesionctl.imaging.frame import ResizeRule
+from lesionctl.imaging.resize_rule import ResizeRule
 
 SIZE = 8
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from lesionctl.imaging.decode import decode_bytes
-from lesionctl.imaging.frame import Frame, ResizeRule
+from lesionctl.imaging.frame import Frame
+from lesionctl.imaging.resize_rule import ResizeRule
 
 SQUASH, PAD = ResizeRule.SQUASH, ResizeRule.PAD
 

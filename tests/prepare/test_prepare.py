@@ -14,7 +14,8 @@ from lesionctl.dataset.samples import Split
 from lesionctl.dataset.store import open_store
 from lesionctl.errors import BadFile, LesionctlError, UsageError
 from lesionctl.imaging.decode import decode
-from lesionctl.imaging.frame import Frame, ResizeRule
+from lesionctl.imaging.frame import Frame
+from lesionctl.imaging.resize_rule import ResizeRule
 from lesionctl.imaging.masks import encode_mask, read_mask
 from lesionctl.prepare import prepare as prepare_module
 from lesionctl.prepare.prepare import PrepareOptions, prepare

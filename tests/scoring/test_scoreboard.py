@@ -7,6 +7,7 @@ import pytest
 
 from lesionctl.scoring.counts import Counts
 from lesionctl.scoring.overlap import FIGURES
+from lesionctl.scoring.roc import ProbabilityHistogram
 from lesionctl.scoring.scoreboard import Scoreboard
 
 LARGE = Counts(tp=900, fp=0, fn=100, tn=9000)  # Jaccard 0.9, Dice 1800 / 1900
@@ -64,7 +65,18 @@ def test_empty_board_has_no_figures():
     assert board.roc_auc() is None
 
 
-def test_roc_auc_pools_pixels(board):
-    board.add_probability(np.array([[0.9, 0.2]], np.float32), np.array([[True, False]]))
-    board.add_probability(np.array([[0.1]], np.float32), np.array([[True]]))
+def histogram(probability, truth):
+    histogram = ProbabilityHistogram()
+    histogram.update(np.array([probability], np.float32), np.array([truth], bool))
+    return histogram
+
+
+def test_roc_auc_pools_pixels():
+    board = Scoreboard()
+    board.add(LARGE, histogram([0.9, 0.2], [1, 0]))
+    board.add(SMALL, histogram([0.1], [1]))
     assert board.roc_auc() == pytest.approx(0.5)  # 0.9 is above 0.2, 0.1 is below
+
+
+def test_pictures_without_probabilities_have_no_roc_auc(board):
+    assert board.roc_auc() is None
