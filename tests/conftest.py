@@ -6,6 +6,7 @@ import os
 
 # One processor for everything: the networks here are too small for more, and a bit-equal result needs a fixed number.
 os.environ["SLURM_CPUS_PER_TASK"] = "1"
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
 import pytest

@@ -78,9 +78,13 @@ def test_directory_appears_only_when_the_block_ends(tmp_path):
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_failed_block_leaves_nothing(tmp_path, error):
-    with pytest.raises(error), new_directory(tmp_path / "out") as part:
-        (part / "a").write_text("1")
-        raise error
+    def fill_and_fail():
+        with new_directory(tmp_path / "out") as part:
+            (part / "a").write_text("1")
+            raise error
+
+    with pytest.raises(error):
+        fill_and_fail()
     assert names(tmp_path) == []
 
 

@@ -46,7 +46,7 @@ def mask_id(path: Path) -> str:
 
 
 def list_images(folder: Path, *, recursive: bool = False) -> list[Path]:
-    """The picture files in `folder`, sorted by name; hidden files and superpixel maps are passed over.
+    """The picture files in `folder`, sorted by name; hidden files, hidden folders and superpixel maps are passed over.
 
     Raises:
         UsageError: There is no such folder.
@@ -57,7 +57,7 @@ def list_images(folder: Path, *, recursive: bool = False) -> list[Path]:
         path
         for path in (folder.rglob("*") if recursive else folder.iterdir())
         if path.suffix.lower() in IMAGE_SUFFIXES
-        and not path.name.startswith(".")
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and not _NOT_A_PICTURE_ENDING.search(path.stem)
         and path.is_file()
     )

@@ -85,5 +85,5 @@ def read_samples(path: Path) -> list[Sample]:
             ]
     except OSError as error:
         raise BadFile(path, f"cannot be read ({error.strerror})") from error
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, csv.Error) as error:
         raise BadFile(path, f"is no list of samples ({error!r})") from error

@@ -148,13 +148,16 @@ def open_store(path: Path) -> Store:
         raise BadFile(path, "is no prepared set: it has no store.json", hint="make one with: lesionctl prepare")
     try:
         values = json.loads(about.read_text())
+        if values["format"] != _FORMAT:
+            raise BadFile(path, f"has the layout of another version ({values['format']})", hint="prepare it again")
         info = StoreInfo(**{**values, "resize": ResizeRule(values["resize"])})
         images, masks = (np.load(path / name, mmap_mode="r") for name in (_IMAGES, _MASKS))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         raise BadFile(path, f"is a damaged prepared set ({error})", hint="prepare it again") from error
-    if info.format != _FORMAT:
-        raise BadFile(path, f"has the layout of another version ({info.format})", hint="prepare it again")
+    shape = (len(images), info.size, info.size)
+    if (images.shape, masks.shape) != ((*shape, 3), shape) or (images.dtype, masks.dtype) != (np.uint8, np.bool_):
+        raise BadFile(path, "is a damaged prepared set: its arrays have the wrong shape", hint="prepare it again")
     samples = read_samples(path / _SAMPLES)
-    if not len(samples) == len(images) == len(masks) or samples_digest(samples) != info.digest:
+    if len(samples) != len(images) or samples_digest(samples) != info.digest:
         raise BadFile(path, "is a damaged prepared set: its list and its pictures disagree", hint="prepare it again")
     return Store(path, info, samples, images, masks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from PIL import ImageOps, UnidentifiedImageError
 from lesionctl.errors import BadFile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from lesionctl.imaging.arrays import Image
@@ -70,6 +72,32 @@ def decode_bytes(content: bytes, path: Path, at_least: int | None = None) -> Dec
     Raises:
         BadFile: The file is empty, cut off, damaged, of an unknown kind or too large.
     """
+    with open_picture(content, path) as picture:
+        if picture.mode == "F":
+            raise BadFile(path, "holds floating-point pixels, which have no agreed range")
+        stored = picture.size
+        is_turned = picture.getexif().get(_ORIENTATION_TAG) in _TRANSPOSED
+        if at_least is not None:
+            picture.draft("RGB", (at_least, at_least))  # JPEG only; others ignore it
+        is_smaller = picture.size != stored
+        image = np.asarray(_to_rgb(ImageOps.exif_transpose(picture)))
+        height, width = image.shape[:2]  # Pillow turns a TIFF, and its size, by itself
+        if is_smaller:
+            height, width = stored if is_turned else stored[::-1]
+        return Decoded(image, height, width)
+
+
+@contextmanager
+def open_picture(content: bytes, path: Path) -> Iterator[PIL.Image.Image]:
+    """Open the content of any picture file; whatever goes wrong in the block, too, becomes a reason.
+
+    Args:
+        content: The file's bytes.
+        path: Its name, for messages.
+
+    Raises:
+        BadFile: The file is empty, cut off, damaged, of an unknown kind or too large.
+    """
     if not content:
         raise BadFile(path, "the file is empty")
     try:
@@ -77,17 +105,10 @@ def decode_bytes(content: bytes, path: Path, at_least: int | None = None) -> Dec
             width, height = picture.size
             if width * height > MAX_PIXELS:
                 raise BadFile(path, f"claims {width}×{height} pixels, more than the limit of {MAX_PIXELS:,}")
-            if picture.mode == "F":
-                raise BadFile(path, "holds floating-point pixels, which have no agreed range")
-            if picture.getexif().get(_ORIENTATION_TAG) in _TRANSPOSED:
-                width, height = height, width
-            if at_least is not None:
-                picture.draft("RGB", (at_least, at_least))  # JPEG only; others ignore it
-            upright = ImageOps.exif_transpose(picture)
-            return Decoded(np.asarray(_to_rgb(upright)), height, width)
+            yield picture
     except UnidentifiedImageError as error:
         raise BadFile(path, "not a picture of a kind that can be read") from error
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, struct.error, MemoryError) as error:
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError, OverflowError, struct.error, MemoryError) as error:
         raise BadFile(path, _reason(error)) from error
 
 

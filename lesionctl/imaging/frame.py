@@ -79,7 +79,8 @@ class Frame:
         """
         scale = probability.shape[0] / self.size
         top, left = round(self.top * scale), round(self.left * scale)
-        content = probability[top : top + round(self.rows * scale), left : left + round(self.columns * scale)]
+        rows, columns = max(1, round(self.rows * scale)), max(1, round(self.columns * scale))
+        content = probability[top : top + rows, left : left + columns]
         restored: Probability = cv2.resize(content, (self.width, self.height), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
         return restored
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import PIL.Image
-from PIL import UnidentifiedImageError
 
 from lesionctl.errors import BadFile
+from lesionctl.imaging.decode import open_picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +30,7 @@ def read_mask(path: Path, *, strict: bool = False) -> Mask:
 
     Args:
         path: The file.
-        strict: Refuse a mask that holds more than two values, and take 0 and 1 as background and lesion.
+        strict: Refuse a mask that holds anything but 0 and 255, or 0 and 1, which are then background and lesion.
 
     Returns:
         bool `[H, W]`: the grey value is above 128.
@@ -41,12 +39,11 @@ def read_mask(path: Path, *, strict: bool = False) -> Mask:
         BadFile: The file cannot be read, or (strict) it is not binary.
     """
     try:
-        with PIL.Image.open(io.BytesIO(path.read_bytes())) as picture:
-            grey = np.asarray(picture.convert("L"))
-    except UnidentifiedImageError as error:
-        raise BadFile(path, "not a picture of a kind that can be read") from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
-        raise BadFile(path, f"cannot be read ({error})") from error
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadFile(path, f"cannot be read ({error.strerror or error})") from error
+    with open_picture(content, path) as picture:
+        grey = np.asarray(picture.convert("L"))
     if not strict:
         return grey > FOREGROUND_ABOVE
     values = np.flatnonzero(np.bincount(grey.ravel(), minlength=256))

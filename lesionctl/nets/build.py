@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+
 from lesionctl.errors import UsageError
 from lesionctl.nets.encoders import build_encoder
 from lesionctl.nets.unet import UNet
@@ -31,6 +33,12 @@ def build_net(spec: NetSpec, encoder_weights: Path | str | None = None) -> nn.Mo
     """
     encoder = build_encoder(spec.encoder, spec.in_channels, encoder_weights)
     try:
-        return UNet(spec, encoder)
+        net = UNet(spec, encoder)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    try:
+        with torch.no_grad():
+            net.eval()(torch.zeros(1, spec.in_channels, 64, 96))
+    except (AssertionError, RuntimeError, ValueError) as error:
+        raise UsageError(f"'{spec.encoder}' cannot carry a U-Net on pictures of any size: {error}") from error
+    return net.train()

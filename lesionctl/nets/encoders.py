@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import pickle
+from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import huggingface_hub.constants
+from safetensors import SafetensorError
 
 from lesionctl.errors import BadFile, LesionctlError, UsageError
 from lesionctl.nets.timm_import import timm
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import nn
 
 HUB = "hub"
@@ -33,7 +42,7 @@ def build_encoder(name: str, in_channels: int, weights: Path | str | None = None
         LesionctlError: The hub cannot be reached.
     """
     if not timm.is_model(name):
-        near = timm.list_models(f"*{name.split('_')[0]}*")[:5]
+        near = get_close_matches(name.lower().replace("-", "_"), timm.list_models(), n=5)
         raise UsageError(
             f"timm has no encoder named '{name}'", hint=f"some near names: {', '.join(near)}" if near else None
         )
@@ -44,14 +53,24 @@ def build_encoder(name: str, in_channels: int, weights: Path | str | None = None
             raise BadFile(path, "no such file of encoder weights")
         overlay = {"file": str(path)}
     try:
-        encoder: nn.Module = timm.create_model(
-            name,
-            features_only=True,
-            in_chans=in_channels,
-            pretrained=weights is not None,
-            pretrained_cfg_overlay=overlay,
-        )
-    except (AttributeError, RuntimeError, ValueError, OSError) as error:
+        with _missing_weights() as missing:
+            encoder: nn.Module = timm.create_model(
+                name,
+                features_only=True,
+                in_chans=in_channels,
+                pretrained=weights is not None,
+                pretrained_cfg_overlay=overlay,
+            )
+    except (
+        AttributeError,
+        EOFError,
+        KeyError,
+        OSError,
+        RuntimeError,
+        ValueError,
+        SafetensorError,
+        pickle.UnpicklingError,
+    ) as error:
         if overlay is not None:
             raise BadFile(overlay["file"], f"these weights do not fit the encoder '{name}' ({error})") from error
         if weights == HUB:
@@ -60,7 +79,33 @@ def build_encoder(name: str, in_channels: int, weights: Path | str | None = None
                 hint="pass --encoder-weights FILE, or --encoder-weights none to start from random weights",
             ) from error
         raise UsageError(f"timm's '{name}' offers no feature maps: {error}") from error
+    if overlay is not None and missing:
+        raise BadFile(overlay["file"], f"these weights do not fit the encoder '{name}' ({missing[0]})")
     return encoder
+
+
+@contextmanager
+def _missing_weights() -> Iterator[list[str]]:
+    """What timm says of weights that a file lacks: it tells its log, and nothing else, where it loads leniently."""
+    said: list[str] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            text = record.getMessage()
+            if text.startswith("Missing keys"):
+                said.append(text if len(text) < 120 else text[:120] + "…")
+
+    log, listener = logging.getLogger("timm.models._builder"), Listener(logging.INFO)
+    level, propagate = log.level, log.propagate
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    log.addHandler(listener)
+    try:
+        yield said
+    finally:
+        log.removeHandler(listener)
+        log.setLevel(level)
+        log.propagate = propagate
 
 
 def input_statistics(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -73,4 +118,5 @@ def input_statistics(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 def forbid_hub() -> None:
     """Make every later attempt to reach the hub fail at once instead of trying the network."""
-    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["HF_HUB_OFFLINE"] = "1"  # for processes that are started
+    huggingface_hub.constants.HF_HUB_OFFLINE = True  # read from the variable when timm was imported

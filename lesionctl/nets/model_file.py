@@ -12,7 +12,7 @@ import safetensors.torch
 import torch
 
 from lesionctl.atomic import write_bytes
-from lesionctl.errors import BadFile
+from lesionctl.errors import BadFile, UsageError
 from lesionctl.nets.build import build_net
 from lesionctl.nets.model_spec import METADATA_KEY, ModelSpec
 
@@ -68,9 +68,9 @@ def load_model(path: Path) -> tuple[ModelSpec, nn.Module]:
         BadFile: The file is missing, damaged or its weights do not fit its spec.
     """
     spec = read_model_spec(path)
-    net = build_net(spec.net)
     try:
+        net = build_net(spec.net)
         net.load_state_dict(safetensors.torch.load_file(path))
-    except (RuntimeError, safetensors.SafetensorError) as error:
+    except (RuntimeError, safetensors.SafetensorError, UsageError) as error:
         raise BadFile(path, f"its weights do not fit the network that it names ({error})") from error
     return spec, net.to(torch.float32).eval()

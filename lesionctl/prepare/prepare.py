@@ -85,6 +85,8 @@ def prepare(
     progress = progress or Silent()
     if len({source.name for source in sources}) < len(sources):
         raise UsageError("two sources have the same name", hint="rename one of the folders")
+    if out.is_dir() and any(out.iterdir()) and options.overwrite and not (out / "store.json").is_file():
+        raise UsageError(f"{out} holds something other than a prepared set", hint="choose another name")
     tables = [*options.metadata, *(source.metadata for source in sources if source.metadata)]
     group_keys = read_group_keys(tables, list(options.group_by))
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from lesionctl.imaging.arrays import Mask, Probability
 
 _BINS = 100
+_THRESHOLDS = (np.arange(1, _BINS) / _BINS).astype(np.float32)  # as a mask compares them
 
 
 class ThresholdSearch:
@@ -20,13 +21,11 @@ class ThresholdSearch:
 
     def update(self, probability: Probability, truth: Mask) -> None:
         """Add a picture: float32 `[H, W]` in [0, 1] and bool `[H, W]`."""
-        bins = np.ceil(probability * _BINS).astype(
-            np.int64
-        )  # p is above the threshold k / 100 where its bin is above k
-        everything = np.bincount(bins.ravel(), minlength=_BINS + 1)
-        lesion = np.bincount(bins[truth], minlength=_BINS + 1)
-        predicted = everything[::-1].cumsum()[::-1][2:]  # pixels above 0.01, 0.02, ..., 0.99
-        tp = lesion[::-1].cumsum()[::-1][2:]
+        bins = np.searchsorted(_THRESHOLDS, probability)  # how many thresholds a pixel is above
+        everything = np.bincount(bins.ravel(), minlength=_BINS)
+        lesion = np.bincount(bins[truth], minlength=_BINS)
+        predicted = everything[::-1].cumsum()[::-1][1:]  # pixels above 0.01, 0.02, ..., 0.99
+        tp = lesion[::-1].cumsum()[::-1][1:]
         union = predicted + lesion.sum() - tp
         self._jaccards.append(np.where(union > 0, tp / np.maximum(union, 1), 1.0))
 

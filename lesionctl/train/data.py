@@ -89,6 +89,8 @@ def make_loader(
         pin_memory=device.type == "cuda",
         persistent_workers=workers > 0,
         prefetch_factor=4 if workers else None,
+        # Its own generator: a loader draws from torch's at each beginning, and a run that goes on begins once more.
+        generator=torch.Generator(),
         # OpenCV's own threads in every worker would fight for the same cores, and can hang after a fork.
         worker_init_fn=_one_thread,
     )

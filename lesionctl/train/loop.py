@@ -123,7 +123,7 @@ def train(
 
     with listen_for_stop() as stop:
         while state.epoch < options.epochs and state.epoch - state.best_epoch <= options.patience:
-            began, first_step = time.perf_counter(), state.step
+            began, shown = time.perf_counter(), 0
             batches.epoch, batches.start = state.epoch, state.step
             net.train()
             with progress.task(f"epoch {state.epoch + 1} of {options.epochs}", len(batches)) as task:
@@ -152,6 +152,7 @@ def train(
                             hint="try a lower --lr, or --precision fp32; the last good state is kept",
                         )
                     state.step += 1
+                    shown += len(images)
                     state.loss_sum += value
                     task.advance()
                     task.note(f"loss {state.loss_sum / state.step:.4f}")
@@ -163,7 +164,7 @@ def train(
                             hint="run the same command again to go on",
                         )
             seconds = time.perf_counter() - began
-            images_per_second = (state.step - first_step) * options.batch_size / seconds
+            images_per_second = shown / seconds
 
             scores = score_rows(segmenter(), store, val_rows)
             row = {

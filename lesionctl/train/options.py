@@ -91,6 +91,7 @@ class TrainOptions:
             "clip": self.clip > 0,
             "ema": 0 <= self.ema < 1,
             "patience": self.patience >= 1,
+            "seed": self.seed >= 0,
             "workers": self.workers >= -1,
         }
         for name, holds in checks.items():

@@ -98,9 +98,18 @@ def load_state(path: Path, run: dict[str, Any], resume: Resume) -> RunState | No
     try:
         values = torch.load(path, map_location="cpu", weights_only=True)
         state = RunState(**values)
-    except (OSError, RuntimeError, EOFError, TypeError, pickle.UnpicklingError) as error:
+        different = [name for name in run if json.dumps(run[name]) != json.dumps(state.run.get(name))]
+    except (
+        OSError,
+        RuntimeError,
+        EOFError,
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        pickle.UnpicklingError,
+    ) as error:
         raise BadFile(path, f"is a damaged state ({error})", hint="remove the run directory to begin anew") from error
-    different = [name for name in run if json.dumps(run[name]) != json.dumps(state.run.get(name))]
     if different:
         name = different[0]
         raise UsageError(

@@ -142,7 +142,7 @@ def edit_a_split(path):
             lambda path: (path / "images.npy").write_bytes((path / "images.npy").read_bytes()[:-1]),
             "is a damaged prepared set",
         ),
-        (cut_a_row, "its list and its pictures disagree"),
+        (cut_a_row, "is a damaged prepared set"),
         (lambda path: np.save(path / "masks.npy", np.zeros((4, 3, 3), bool)), "is a damaged prepared set"),
         (lambda path: (path / "samples.csv").unlink(), "cannot be read"),
         (edit_a_split, "its list and its pictures disagree"),

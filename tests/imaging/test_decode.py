@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import zlib
@@ -198,7 +199,5 @@ def test_damaged_bytes_never_raise_anything_but_a_bad_file(kind):
     for _ in range(150):
         damaged = content.copy()
         damaged[rng.integers(0, min(300, len(content)), 3)] = rng.integers(0, 256, 3)
-        try:
+        with contextlib.suppress(BadFile):
             decode_bytes(damaged.tobytes(), NAME, at_least=16)
-        except BadFile as error:
-            assert error.reason

@@ -146,5 +146,7 @@ except LesionctlError as error:
 
 def test_forbidden_hub_is_never_contacted(tmp_path):
     environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": ""}
-    process = subprocess.run([sys.executable, "-c", OFFLINE], env=environment, capture_output=True, text=True, check=False)
+    process = subprocess.run(
+        [sys.executable, "-c", OFFLINE], env=environment, capture_output=True, text=True, check=False
+    )
     assert process.returncode == 7, "the hub was contacted" if process.returncode == 3 else process.stderr

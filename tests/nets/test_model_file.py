@@ -90,8 +90,8 @@ def test_saving_leaves_the_weights_as_they_are(tmp_path, tiny_spec):
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda content: b"",
-        lambda content: b"junk" * 100,
+        lambda _: b"",
+        lambda _: b"junk" * 100,
         lambda content: content[: len(content) // 2],
         lambda content: content[:-1],
         lambda content: content[:200],
@@ -122,9 +122,9 @@ def test_weights_alone_are_no_model(tmp_path):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda values: "no json", "cannot be used"),
-        (lambda values: json.dumps([1, 2]), "it does not describe a model"),
-        (lambda values: json.dumps({}), "it does not describe a model"),
+        (lambda _: "no json", "cannot be used"),
+        (lambda _: json.dumps([1, 2]), "it does not describe a model"),
+        (lambda _: json.dumps({}), "it does not describe a model"),
         (lambda values: json.dumps({**values, "format": 2}), r"it has the format of another version \(2\)"),
         (lambda values: json.dumps({**values, "colour": "red"}), "it does not describe a model"),
         (lambda values: json.dumps({**values, "resize": "stretch"}), "stretch"),
@@ -150,7 +150,9 @@ def test_weights_that_do_not_fit_their_spec_are_a_bad_file(tmp_path, tiny_spec, 
 
 
 def test_a_model_is_described_and_data_are_read_without_torch():
-    modules = "lesionctl.nets.model_spec, lesionctl.dataset.store, lesionctl.scoring.scoreboard, lesionctl.prepare.prepare"
+    modules = (
+        "lesionctl.nets.model_spec, lesionctl.dataset.store, lesionctl.scoring.scoreboard, lesionctl.prepare.prepare"
+    )
     code = (
         f"import sys, {modules}\n"
         "print([name for name in ('torch', 'timm', 'torchvision', 'albumentations', 'sklearn') if name in sys.modules])"

@@ -15,8 +15,8 @@ from lesionctl.dataset.store import open_store
 from lesionctl.errors import BadFile, LesionctlError, UsageError
 from lesionctl.imaging.decode import decode
 from lesionctl.imaging.frame import Frame
-from lesionctl.imaging.resize_rule import ResizeRule
 from lesionctl.imaging.masks import encode_mask, read_mask
+from lesionctl.imaging.resize_rule import ResizeRule
 from lesionctl.prepare import prepare as prepare_module
 from lesionctl.prepare.prepare import PrepareOptions, prepare
 from lesionctl.prepare.sources import Source
@@ -181,7 +181,9 @@ def test_refused_options_leave_nothing(source, tmp_path, change, error, message)
 
 def test_too_few_groups_leave_nothing(tmp_path, write_pair):
     for name in ("A", "B"):
-        write_pair(tmp_path / "set" / "images" / f"{name}.jpg", tmp_path / "set" / "masks" / f"{name}.png", shade=ord(name))
+        write_pair(
+            tmp_path / "set" / "images" / f"{name}.jpg", tmp_path / "set" / "masks" / f"{name}.png", shade=ord(name)
+        )
     with pytest.raises(UsageError, match="2 groups of pictures cannot fill 3 splits"):
         prepare([Source.from_folder(tmp_path / "set")], tmp_path / "out" / "store", SMALL)
     assert list((tmp_path / "out").iterdir()) == []

@@ -30,7 +30,9 @@ def test_shares_are_read(text, expected):
     assert (shares.train, shares.validation, shares.test) == expected
 
 
-@pytest.mark.parametrize("text", ["", "70/30", "70/10/10/10", "70/10/21", "0/50/50", "-10/60/50", "a/b/c", "70.5/9.5/20"])
+@pytest.mark.parametrize(
+    "text", ["", "70/30", "70/10/10/10", "70/10/21", "0/50/50", "-10/60/50", "a/b/c", "70.5/9.5/20"]
+)
 def test_other_shares_are_refused(text):
     with pytest.raises(UsageError, match="the split"):
         Shares.parse(text)

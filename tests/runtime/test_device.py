@@ -17,7 +17,7 @@ def machine(monkeypatch):
     def pretend(*, cuda=0, mps=False, gpu_bf16=True, cpu_bf16=False):
         monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda > 0)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: gpu_bf16)
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: gpu_bf16)
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
         monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: cpu_bf16)
 
@@ -77,9 +77,7 @@ def test_cpu_uses_the_processors_that_were_granted(machine, monkeypatch):
         torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize(
-    ("precision", "dtype"), [(Precision.FP32, torch.float32), (Precision.BF16, torch.bfloat16)]
-)
+@pytest.mark.parametrize(("precision", "dtype"), [(Precision.FP32, torch.float32), (Precision.BF16, torch.bfloat16)])
 def test_forward_pass_runs_in_the_precision(precision, dtype):
     compute = Compute(torch.device("cpu"), precision)
     convolution = compute.place(torch.nn.Conv2d(3, 4, 3))

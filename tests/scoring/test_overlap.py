@@ -32,7 +32,9 @@ NAMES = ("jaccard", "dice", "recall", "specificity", "precision", "pixel_accurac
         pytest.param(Counts(tp=N), (1, 1, 1, 1, 1, 1, 1), id="all lesion in both"),
         pytest.param(Counts(tp=60, fn=40), (0.6, 0.75, 0.6, 1, 1, 0.6, 0), id="all lesion, some missed"),
         pytest.param(Counts(tp=20, fp=10, fn=10, tn=60), (0.5, 2 / 3, 2 / 3, 6 / 7, 2 / 3, 0.8, 0), id="a bit of all"),
-        pytest.param(Counts(tp=13, fp=4, fn=3, tn=80), (0.65, 26 / 33, 13 / 16, 80 / 84, 13 / 17, 0.93, 0.65), id="0.65"),
+        pytest.param(
+            Counts(tp=13, fp=4, fn=3, tn=80), (0.65, 26 / 33, 13 / 16, 80 / 84, 13 / 17, 0.93, 0.65), id="0.65"
+        ),
         pytest.param(Counts(fp=5, fn=5, tn=90), (0, 0, 0, 90 / 95, 0, 0.9, 0), id="no overlap"),
     ],
 )

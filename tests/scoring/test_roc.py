@@ -44,7 +44,9 @@ def test_there_is_no_area_of_nothing():
     assert ProbabilityHistogram().roc_auc() is None
 
 
-@given(st.integers(2, 60).flatmap(lambda n: st.tuples(arrays(np.int64, n, elements=st.integers(0, 4095)), arrays(bool, n))))
+@given(
+    st.integers(2, 60).flatmap(lambda n: st.tuples(arrays(np.int64, n, elements=st.integers(0, 4095)), arrays(bool, n)))
+)
 def test_agrees_with_scikit_learn_on_quantised_probabilities(pair):
     levels, truth = pair
     assume(truth.any() and not truth.all())
