@@ -27,7 +27,7 @@ def export(
     """Write a model for another runtime: pictures of bytes in, probabilities out, all preprocessing inside.
 
     The file is loaded in its own runtime and compared with the original. It appears only if no probability differs by
-    more than 0.001 (fp32) or 0.02 (fp16) and the masks agree to a Dice of 0.999 (0.995); else the exit code is 4.
+    more than 0.001 (fp32) or 0.005 (fp16) and the masks agree to a Dice of 0.999 (0.998); else the exit code is 4.
 
     Example: lesionctl export lesion-s --to onnx --out lesion-s.onnx
     """

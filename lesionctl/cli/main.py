@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -84,6 +85,8 @@ def _known_parameters(context: typer.Context) -> dict[str, dict[str, Parameter]]
 def main() -> None:
     """Run the program and leave with its exit code."""
     terminal, debug = Terminal(), "--debug" in sys.argv or bool(os.environ.get("LESIONCTL_DEBUG"))
+    if not debug:  # libraries warn of what their authors should mend; a person is told by this program alone
+        warnings.simplefilter("ignore")
     try:
         app()
     except LesionctlError as error:

@@ -34,6 +34,7 @@ class Sample:
         width: Width of the upright picture, in pixels.
         lesion_fraction: Share of the picture's pixels that are lesion, in [0, 1].
         sha256: Digest of the picture file's bytes, in hex.
+        mask_sha256: Digest of the mask file's bytes, in hex.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Sample:
     width: int
     lesion_fraction: float
     sha256: str
+    mask_sha256: str
 
 
 _COLUMNS = [field.name for field in fields(Sample)]
@@ -80,6 +82,7 @@ def read_samples(path: Path) -> list[Sample]:
                     width=int(row["width"]),
                     lesion_fraction=float(row["lesion_fraction"]),
                     sha256=row["sha256"],
+                    mask_sha256=row["mask_sha256"],
                 )
                 for row in csv.DictReader(file)
             ]

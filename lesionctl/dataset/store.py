@@ -33,7 +33,8 @@ class StoreInfo:
         size: Side of the stored squares, in pixels.
         resize: How pictures became squares.
         seed: Seed of the split.
-        digest: SHA-256 over ids, groups, splits and picture digests: the same digest means the same data and split.
+        digest: SHA-256 over ids, groups, splits and the digests of pictures and masks: the same digest means the same
+            data and split.
         format: Version of the layout on disk.
     """
 
@@ -133,7 +134,7 @@ class _GrowingArray:
 
 def samples_digest(samples: list[Sample]) -> str:
     """SHA-256, in hex, over what identifies each sample and its split; the order of the samples does not matter."""
-    lines = sorted(f"{s.source}\t{s.id}\t{s.group}\t{s.split}\t{s.sha256}\n" for s in samples)
+    lines = sorted(f"{s.source}\t{s.id}\t{s.group}\t{s.split}\t{s.sha256}\t{s.mask_sha256}\n" for s in samples)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

@@ -48,13 +48,21 @@ class Decoded:
     width: int
 
 
-def decode(path: Path, at_least: int | None = None) -> Decoded:
-    """Read and decode a picture file; see `decode_bytes`."""
+def read_file(path: Path) -> bytes:
+    """The content of a file.
+
+    Raises:
+        BadFile: It cannot be read.
+    """
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise BadFile(path, f"cannot be read ({error.strerror or error})") from error
-    return decode_bytes(content, path, at_least)
+
+
+def decode(path: Path, at_least: int | None = None) -> Decoded:
+    """Read and decode a picture file; see `decode_bytes`."""
+    return decode_bytes(read_file(path), path, at_least)
 
 
 def decode_bytes(content: bytes, path: Path, at_least: int | None = None) -> Decoded:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from lesionctl.errors import BadFile
-from lesionctl.imaging.decode import open_picture
+from lesionctl.imaging.decode import open_picture, read_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,10 +26,16 @@ _PNG_SETTINGS = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.I
 
 
 def read_mask(path: Path, *, strict: bool = False) -> Mask:
-    """Read a mask file of any kind, always through grey and never by palette index.
+    """Read and decode a mask file; see `decode_mask`."""
+    return decode_mask(read_file(path), path, strict=strict)
+
+
+def decode_mask(content: bytes, path: Path, *, strict: bool = False) -> Mask:
+    """Decode the content of a mask file of any kind, always through grey and never by palette index.
 
     Args:
-        path: The file.
+        content: The file's bytes.
+        path: Its name, for messages.
         strict: Refuse a mask that holds anything but 0 and 255, or 0 and 1, which are then background and lesion.
 
     Returns:
@@ -38,10 +44,6 @@ def read_mask(path: Path, *, strict: bool = False) -> Mask:
     Raises:
         BadFile: The file cannot be read, or (strict) it is not binary.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise BadFile(path, f"cannot be read ({error.strerror or error})") from error
     with open_picture(content, path) as picture:
         grey = np.asarray(picture.convert("L"))
     if not strict:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import pickle
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import huggingface_hub.constants
 from safetensors import SafetensorError
 
 from lesionctl.errors import BadFile, LesionctlError, UsageError
@@ -114,9 +112,3 @@ def input_statistics(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     if config is None:
         return timm.data.IMAGENET_DEFAULT_MEAN, timm.data.IMAGENET_DEFAULT_STD
     return tuple(config.mean), tuple(config.std)
-
-
-def forbid_hub() -> None:
-    """Make every later attempt to reach the hub fail at once instead of trying the network."""
-    os.environ["HF_HUB_OFFLINE"] = "1"  # for processes that are started
-    huggingface_hub.constants.HF_HUB_OFFLINE = True  # read from the variable when timm was imported

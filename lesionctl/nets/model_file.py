@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+# Small tensors (norms, biases, depthwise kernels, the stem) stay in float32: they weigh little, running variances can
+# leave float16's range, and rounding the depthwise kernels moves probabilities more than rounding all the rest.
+_LARGE = 16_384
+
 
 def save_model(path: Path, spec: ModelSpec, weights: dict[str, Tensor], *, half: bool = False) -> None:
     """Write a model file, whole or not at all.
@@ -29,11 +33,10 @@ def save_model(path: Path, spec: ModelSpec, weights: dict[str, Tensor], *, half:
         path: Where.
         spec: How to use it.
         weights: The network's state dict.
-        half: Store matrices and kernels as float16, half the size; vectors (norms, biases) stay as they are, since
-            running variances can leave float16's range.
+        half: Store the large tensors, which make up nearly all of a file, as float16.
     """
     tensors = {
-        name: (tensor.half() if half and tensor.ndim > 1 else tensor).detach().cpu().contiguous()
+        name: (tensor.half() if half and tensor.numel() > _LARGE else tensor).detach().cpu().contiguous()
         for name, tensor in weights.items()
     }
     write_bytes(path, safetensors.torch.save(tensors, metadata={METADATA_KEY: spec.to_json()}))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lesionctl.errors import BadFile, Failure
-from lesionctl.imaging.decode import decode_bytes
+from lesionctl.imaging.decode import decode_bytes, read_file
 from lesionctl.imaging.frame import Frame
-from lesionctl.imaging.masks import read_mask
+from lesionctl.imaging.masks import decode_mask
 from lesionctl.imaging.resize_rule import ResizeRule
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class AuditedPair:
         width: Width of the upright picture in its file, in pixels.
         lesion_fraction: Share of the mask's pixels that are lesion, in [0, 1].
         sha256: Digest of the picture file's bytes, in hex.
+        mask_sha256: Digest of the mask file's bytes, in hex.
     """
 
     image: Image
@@ -36,6 +37,7 @@ class AuditedPair:
     width: int
     lesion_fraction: float
     sha256: str
+    mask_sha256: str
 
 
 def audit_pair(pair: Pair, size: int, resize: ResizeRule) -> AuditedPair | Failure:
@@ -51,9 +53,9 @@ def audit_pair(pair: Pair, size: int, resize: ResizeRule) -> AuditedPair | Failu
         size.
     """
     try:
-        content = _read(pair)
-        decoded = decode_bytes(content, pair.image, at_least=size)
-        mask = read_mask(pair.mask, strict=True)
+        image_content, mask_content = read_file(pair.image), read_file(pair.mask)
+        decoded = decode_bytes(image_content, pair.image, at_least=size)
+        mask = decode_mask(mask_content, pair.mask, strict=True)
     except BadFile as error:
         return Failure(error.path, error.reason)
     if mask.shape != (decoded.height, decoded.width):
@@ -69,12 +71,6 @@ def audit_pair(pair: Pair, size: int, resize: ResizeRule) -> AuditedPair | Failu
         height=decoded.height,
         width=decoded.width,
         lesion_fraction=round(float(mask.mean()), 6),
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=hashlib.sha256(image_content).hexdigest(),
+        mask_sha256=hashlib.sha256(mask_content).hexdigest(),
     )
-
-
-def _read(pair: Pair) -> bytes:
-    try:
-        return pair.image.read_bytes()
-    except OSError as error:
-        raise BadFile(pair.image, f"cannot be read ({error.strerror})") from error

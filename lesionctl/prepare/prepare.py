@@ -121,6 +121,7 @@ def prepare(
                     width=result.width,
                     lesion_fraction=result.lesion_fraction,
                     sha256=result.sha256,
+                    mask_sha256=result.mask_sha256,
                 )
             )
             keys.append({f"id={pair.id}", f"sha256={result.sha256}"} | group_keys.get(pair.id, set()))

@@ -22,7 +22,7 @@ from lesionctl.nets.spec import NetSpec
 from lesionctl.nets.timm_import import param_groups_weight_decay
 from lesionctl.progress import Progress, Silent
 from lesionctl.runtime.depthwise import train_depthwise_in_float32
-from lesionctl.runtime.device import choose_compute, keep_freed_memory
+from lesionctl.runtime.device import choose_compute
 from lesionctl.runtime.precision import Precision
 from lesionctl.runtime.torch_segmenter import Normalize, TorchSegmenter
 from lesionctl.train.data import EpochBatches, make_loader
@@ -80,7 +80,6 @@ def train(
         LesionctlError: The loss is no longer a number.
     """
     progress = progress or Silent()
-    keep_freed_memory()
     compute = choose_compute(options.device, options.precision)
     store = open_store(store_path)
     train_rows, val_rows = store.rows(Split.TRAIN), store.rows(Split.VALIDATION)
@@ -105,11 +104,12 @@ def train(
     total_steps = options.epochs * batches.steps
 
     out.mkdir(parents=True, exist_ok=True)
-    run = identify_run(options, store.info.digest)
+    run = identify_run(options, store.info)
     modules: dict[str, Any] = {"net": net, "ema": ema, "optimizer": optimizer, "scaler": scaler}
     state = load_state(out / "state.pt", run, resume) or RunState(run)
     for name, values in state.modules.items():
-        modules[name].load_state_dict(values)
+        if values:  # a scaler has none where the run did not need one so far
+            modules[name].load_state_dict(values)
     if state.epoch or state.step:
         progress.say(f"going on with epoch {state.epoch + 1}, step {state.step + 1}")
     write_config(out / "config.toml", store_path.resolve(), options)

@@ -18,6 +18,7 @@ from lesionctl.train.options import Resume
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lesionctl.dataset.store import StoreInfo
     from lesionctl.train.options import TrainOptions
     from lesionctl.train.record import Row
 
@@ -52,10 +53,10 @@ class RunState:
     random: torch.Tensor | None = None
 
 
-def identify_run(options: TrainOptions, store_digest: str) -> dict[str, Any]:
+def identify_run(options: TrainOptions, store: StoreInfo) -> dict[str, Any]:
     """What makes two runs the same run: data and options, less those that change nothing of the result."""
     values = {name: value for name, value in options.resolved().items() if name not in _FREE_TO_CHANGE}
-    values["data"] = store_digest
+    values["data"] = f"{store.digest} at {store.size} px, {store.resize}"
     for name in ("encoder_weights", "init"):  # a file may be replaced under the same name
         values[name] = _fingerprint_file(values[name])
     return values

@@ -21,15 +21,16 @@ SAMPLE = Sample(
     width=600,
     lesion_fraction=0.123456,
     sha256="0f" * 32,
+    mask_sha256="1e" * 32,
 )
 
-HEADER = "id,source,group,split,image,mask,height,width,lesion_fraction,sha256"
+HEADER = "id,source,group,split,image,mask,height,width,lesion_fraction,sha256,mask_sha256"
 
 
 def test_text_is_one_line_per_sample_under_the_names_of_its_fields():
     assert format_samples([SAMPLE]) == (
         f"{HEADER}\nISIC_1,isic2018,lesion_id=IL_1,train,/data/images/ISIC_1.jpg,"
-        f"/data/masks/ISIC_1_segmentation.png,450,600,0.123456,{'0f' * 32}\n"
+        f"/data/masks/ISIC_1_segmentation.png,450,600,0.123456,{'0f' * 32},{'1e' * 32}\n"
     )
 
 

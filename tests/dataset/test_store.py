@@ -21,7 +21,19 @@ SIZE = 8
 def make_samples():
     splits = [Split.TRAIN, Split.TEST, Split.TRAIN, Split.VALIDATION]
     return [
-        Sample(f"I{n}", "set", f"g{n}", split, Path(f"/i{n}.jpg"), Path(f"/m{n}.png"), 20, 30, 0.25, f"{n}" * 64)
+        Sample(
+            f"I{n}",
+            "set",
+            f"g{n}",
+            split,
+            Path(f"/i{n}.jpg"),
+            Path(f"/m{n}.png"),
+            20,
+            30,
+            0.25,
+            f"{n}" * 64,
+            f"{n}a" * 32,
+        )
         for n, split in enumerate(splits)
     ]
 
@@ -95,6 +107,7 @@ def test_digest_is_that_of_the_same_samples_in_any_order():
         {"split": Split.TEST},
         {"group": "other"},
         {"sha256": "e" * 64},
+        {"mask_sha256": "e" * 64},
         {"id": "other"},
         {"source": "other"},
     ],

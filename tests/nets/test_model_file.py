@@ -64,20 +64,19 @@ def test_network_in_channels_last_is_saved_the_same(tmp_path, model_file, tiny_s
     assert (tmp_path / "m.safetensors").read_bytes() == model_file.read_bytes()
 
 
-def test_half_precision_halves_the_file_and_keeps_the_vectors(tmp_path, model_file, tiny_spec, tiny_net):
+def test_half_precision_halves_the_large_tensors_and_keeps_the_small(tmp_path, tiny_spec, tiny_net):
     path = tmp_path / "half.safetensors"
     save_model(path, tiny_spec, tiny_net.state_dict(), half=True)
     stored = safetensors.torch.load_file(path)
     for name, tensor in tiny_net.state_dict().items():
-        expected = torch.float16 if tensor.ndim > 1 else tensor.dtype
+        expected = torch.float16 if tensor.numel() > 16_384 else tensor.dtype
         assert stored[name].dtype == expected, name
-    assert path.stat().st_size < 0.6 * model_file.stat().st_size
     spec, net = load_model(path)
     assert spec == tiny_spec
     for name, tensor in net.state_dict().items():
         original = tiny_net.state_dict()[name]
         assert tensor.dtype == original.dtype
-        assert torch.equal(tensor, original.half().to(original.dtype) if original.ndim > 1 else original)
+        assert torch.equal(tensor, original.half().to(original.dtype) if original.numel() > 16_384 else original)
 
 
 def test_saving_leaves_the_weights_as_they_are(tmp_path, tiny_spec):

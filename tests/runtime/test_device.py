@@ -65,14 +65,18 @@ def test_what_the_machine_does_not_have_is_a_usage_error(machine, hardware, aske
     assert caught.value.hint
 
 
-def test_cpu_uses_the_processors_that_were_granted(machine, monkeypatch):
+@pytest.mark.parametrize(("own_choice", "threads"), [(None, 1), ("2", 2)])
+def test_cpu_uses_the_processors_that_were_granted_unless_a_person_chose(machine, monkeypatch, own_choice, threads):
     machine()
     before = torch.get_num_threads()
     try:
         monkeypatch.setenv("SLURM_CPUS_PER_TASK", "1")
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+        if own_choice is not None:
+            monkeypatch.setenv("OMP_NUM_THREADS", own_choice)
         torch.set_num_threads(2)
         choose_compute("cpu")
-        assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
 

@@ -7,12 +7,15 @@ from dataclasses import replace
 import pytest
 import torch
 
+from lesionctl.dataset.store import StoreInfo
 from lesionctl.errors import BadFile, UsageError
+from lesionctl.imaging.resize_rule import ResizeRule
 from lesionctl.train.options import Resume, TrainOptions
 from lesionctl.train.state import RunState, identify_run, load_state, save_state
 
 OPTIONS = TrainOptions()
-RUN = identify_run(OPTIONS, "digest")
+STORE = StoreInfo(64, ResizeRule.SQUASH, 0, "digest")
+RUN = identify_run(OPTIONS, STORE)
 
 
 @pytest.fixture
@@ -75,27 +78,35 @@ def test_standing_state_is_refused_by_who_wants_to_begin(saved):
     ],
 )
 def test_other_option_is_refused_by_name_with_both_values(saved, name, value, before, now):
-    run = identify_run(replace(OPTIONS, **{name: value}), "digest")
+    run = identify_run(replace(OPTIONS, **{name: value}), STORE)
     with pytest.raises(UsageError, match=f"holds a run with another {name}: {before}, not {now}") as caught:
         load_state(saved, run, Resume.AUTO)
     assert "choose another --out" in caught.value.hint
 
 
-def test_other_data_are_refused(saved):
-    with pytest.raises(UsageError, match="holds a run with another data: digest, not other"):
-        load_state(saved, identify_run(OPTIONS, "other"), Resume.MUST)
+@pytest.mark.parametrize(
+    ("change", "now"),
+    [
+        ({"digest": "other"}, "other at 64 px, squash"),
+        ({"size": 96}, "digest at 96 px, squash"),
+        ({"resize": ResizeRule.PAD}, "digest at 64 px, pad"),
+    ],
+)
+def test_other_data_are_refused(saved, change, now):
+    with pytest.raises(UsageError, match=f"holds a run with another data: digest at 64 px, squash, not {now}"):
+        load_state(saved, identify_run(OPTIONS, replace(STORE, **change)), Resume.MUST)
 
 
 @pytest.mark.parametrize(("name", "value"), [("workers", 4), ("device", "cuda")])
 def test_what_changes_nothing_of_the_result_may_change(saved, name, value):
-    assert load_state(saved, identify_run(replace(OPTIONS, **{name: value}), "digest"), Resume.MUST).step == 7
+    assert load_state(saved, identify_run(replace(OPTIONS, **{name: value}), STORE), Resume.MUST).step == 7
 
 
 @pytest.mark.parametrize("name", ["init", "encoder_weights"])
 def test_file_is_known_by_its_content_and_not_by_its_name(tmp_path, name):
     def run_with(path, content):
         path.write_bytes(content)
-        return identify_run(replace(OPTIONS, **{name: str(path)}), "digest")
+        return identify_run(replace(OPTIONS, **{name: str(path)}), STORE)
 
     one, same, other = (tmp_path / n for n in ("one", "same", "other"))
     assert run_with(one, b"1") == run_with(same, b"1")

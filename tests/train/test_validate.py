@@ -34,7 +34,7 @@ def store(tmp_path):
     writer = StoreWriter(tmp_path, 8, ResizeRule.SQUASH)
     image, mask = np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), bool)
     image[:, :4, 0], image[:, 4:6, 0], mask[:, :4] = 200, 100, True
-    sample = Sample("", "s", "g", Split.VALIDATION, tmp_path, tmp_path, 8, 8, 0.5, "")
+    sample = Sample("", "s", "g", Split.VALIDATION, tmp_path, tmp_path, 8, 8, 0.5, "", "")
     for _ in range(20):
         writer.append(image, mask)
     writer.finish([replace(sample, id=str(n)) for n in range(20)], seed=0)
