@@ -47,7 +47,7 @@ def bench(
     if as_json:
         terminal.json({"environment": environment, "timings": [timing.to_dict() for timing in timings]})
         return
-    columns = ["what", "model", "backend", "batch", "img/s", "p50 ms", "p95 ms", "p99 ms", "runs"]
+    columns = ["what", "model", "backend", "batch", "img/s", "p50 ms", "p95 ms", "p99 ms"]
     rows = [
         [
             timing.what,
@@ -58,7 +58,6 @@ def bench(
             f"{timing.p50_ms:.1f}",
             f"{timing.p95_ms:.1f}",
             f"{timing.p99_ms:.1f}",
-            str(timing.runs),
         ]
         for timing in timings
     ]
