@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lesionctl.dataset.samples import Sample, Split
 from lesionctl.errors import BadFile, Failure
 from lesionctl.imaging.decode import decode_bytes, read_file
 from lesionctl.imaging.frame import Frame
@@ -22,28 +23,21 @@ class AuditedPair:
     """A pair that can be used.
 
     Attributes:
+        sample: What is known of it, in a group of its own and not yet assigned to a split.
         image: uint8 `[size, size, 3]`.
         mask: bool `[size, size]`.
-        height: Height of the upright picture in its file, in pixels.
-        width: Width of the upright picture in its file, in pixels.
-        lesion_fraction: Share of the mask's pixels that are lesion, in [0, 1].
-        sha256: Digest of the picture file's bytes, in hex.
-        mask_sha256: Digest of the mask file's bytes, in hex.
     """
 
+    sample: Sample
     image: Image
     mask: Mask
-    height: int
-    width: int
-    lesion_fraction: float
-    sha256: str
-    mask_sha256: str
 
 
-def audit_pair(pair: Pair, size: int, resize: ResizeRule) -> AuditedPair | Failure:
+def audit_pair(source: str, pair: Pair, size: int, resize: ResizeRule) -> AuditedPair | Failure:
     """Read a pair, check it, and bring it to the store's geometry.
 
     Args:
+        source: Name of the source that it is from.
         pair: What to read.
         size: Side of the square, in pixels.
         resize: How the picture becomes a square.
@@ -65,12 +59,17 @@ def audit_pair(pair: Pair, size: int, resize: ResizeRule) -> AuditedPair | Failu
             f"the mask is {width}×{height} pixels, its picture {decoded.width}×{decoded.height}",
         )
     frame = Frame.fit(decoded.height, decoded.width, size, resize)
-    return AuditedPair(
-        image=frame.shrink(decoded.image),
-        mask=frame.shrink_mask(mask),
+    sample = Sample(
+        id=pair.id,
+        source=source,
+        group=f"id={pair.id}",
+        split=Split.TRAIN,
+        image=pair.image.resolve(),
+        mask=pair.mask.resolve(),
         height=decoded.height,
         width=decoded.width,
         lesion_fraction=round(float(mask.mean()), 6),
         sha256=hashlib.sha256(image_content).hexdigest(),
         mask_sha256=hashlib.sha256(mask_content).hexdigest(),
     )
+    return AuditedPair(sample, frame.shrink(decoded.image), frame.shrink_mask(mask))

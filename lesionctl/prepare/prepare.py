@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -101,30 +100,19 @@ def prepare(
 
     with new_directory(out, overwrite=options.overwrite) as directory:
         writer = StoreWriter(directory, options.size, options.resize)
-        audit = partial(audit_pair, size=options.size, resize=options.resize)
-        audited = parallel_map(audit, (pair for _, pair in pairs))
+        audited = parallel_map(
+            lambda item: audit_pair(item[0].name, item[1], options.size, options.resize),
+            pairs,
+        )
         samples, keys = [], []
-        for (source, pair), result in zip(pairs, track(progress, audited, "preparing", len(pairs)), strict=True):
+        for result in track(progress, audited, "preparing", len(pairs)):
             if isinstance(result, Failure):
                 left_out.append(result)
                 continue
+            sample = result.sample
             writer.append(result.image, result.mask)
-            samples.append(
-                Sample(
-                    id=pair.id,
-                    source=source.name,
-                    group="",
-                    split=Split.TRAIN,
-                    image=pair.image.resolve(),
-                    mask=pair.mask.resolve(),
-                    height=result.height,
-                    width=result.width,
-                    lesion_fraction=result.lesion_fraction,
-                    sha256=result.sha256,
-                    mask_sha256=result.mask_sha256,
-                )
-            )
-            keys.append({f"id={pair.id}", f"sha256={result.sha256}"} | group_keys.get(pair.id, set()))
+            samples.append(sample)
+            keys.append({sample.group, f"sha256={sample.sha256}"} | group_keys.get(sample.id, set()))
         if not samples:
             raise LesionctlError(f"none of the {len(pairs)} pairs can be used; the first: {left_out[0].reason}")
         groups = group_by_shared_keys(keys)
