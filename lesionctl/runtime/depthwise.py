@@ -18,7 +18,7 @@ def train_depthwise_in_float32(net: nn.Module, compute: Compute) -> None:
 
     On the CPU, oneDNN has no fast bfloat16 backward pass for depthwise kernels wider than 3 or with a stride: even on a
     processor with bfloat16 instructions it takes two to five times as long as in float32. The rest of a net gains from
-    bfloat16, so only these convolutions leave it. A U-Net over tf_efficientnet_lite0 trains about 1.3 times as fast.
+    bfloat16, so only these convolutions leave it. A U-Net over tf_efficientnet_lite0 trains about 1.25 times as fast.
 
     Args:
         net: A network that is about to be trained; changed in place.

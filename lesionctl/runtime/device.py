@@ -118,9 +118,9 @@ def keep_freed_memory() -> None:
     """Let the process keep the memory of freed tensors instead of returning it to the system at every step.
 
     glibc maps each large block afresh and unmaps it when it is freed, so a network on the CPU spends a good part of its
-    time on page faults: a third in bfloat16, nearly half in float32 for a U-Net over tf_efficientnet_lite0. Serving all
-    from one heap that never shrinks avoids that; the process stays as large as its largest step. Does nothing where the
-    C library is not glibc.
+    time on page faults. Serving all from one heap that never shrinks avoids that, and makes a U-Net over
+    tf_efficientnet_lite0 1.2 (training in bfloat16) to 2.4 times (training in float32) as fast; the process stays as
+    large as its largest step. Does nothing where the C library is not glibc.
     """
     if platform.libc_ver()[0] != "glibc":
         return
