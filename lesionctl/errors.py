@@ -83,11 +83,12 @@ class Failure:
 
 
 class SomeInputsFailed(LesionctlError):
-    """The rest is done; these inputs are not."""
+    """Some inputs, or all, could not be used; whatever could be is done."""
 
     exit_code = ExitCode.SOME_INPUTS_FAILED
 
     def __init__(self, failures: list[Failure], total: int) -> None:
         lines = "\n".join(f"  {failure.path}: {failure.reason}" for failure in failures)
-        super().__init__(f"{len(failures)} of {total} inputs failed, the rest are done:\n{lines}")
+        done = "the rest are done" if len(failures) < total else "none is done"
+        super().__init__(f"{len(failures)} of {total} inputs failed, {done}:\n{lines}")
         self.failures = failures

@@ -53,3 +53,11 @@ def test_missing_extra_says_what_to_install():
 def test_failed_inputs_are_all_named_and_counted():
     error = SomeInputsFailed([Failure(Path("a"), "empty"), Failure(Path("b"), "cut off")], 5)
     assert error.what == "2 of 5 inputs failed, the rest are done:\n  a: empty\n  b: cut off"
+
+
+@pytest.mark.parametrize(
+    ("total", "message"), [(2, "1 of 2 inputs failed, the rest are done"), (1, "1 of 1 inputs failed, none is done")]
+)
+def test_failed_inputs_are_counted_and_named(total, message):
+    error = SomeInputsFailed([Failure(Path("a.jpg"), "the file is empty")], total)
+    assert error.what == f"{message}:\n  a.jpg: the file is empty"

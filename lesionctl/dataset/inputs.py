@@ -8,6 +8,11 @@ from typing import NamedTuple
 
 from lesionctl.dataset.pairs import list_images
 from lesionctl.errors import UsageError
+from lesionctl.imaging.masks import MASK_SUFFIX
+from lesionctl.imaging.overlay import OVERLAY_SUFFIX
+
+# What a prediction wrote into the folder of its pictures is no picture of the next one.
+_OWN_OUTPUT = (MASK_SUFFIX, OVERLAY_SUFFIX)
 
 
 class Input(NamedTuple):
@@ -21,7 +26,8 @@ def find_inputs(names: list[str], *, recursive: bool = False) -> list[Input]:
     """Find the pictures.
 
     Args:
-        names: Files, folders, and patterns that the shell did not expand. A file is taken whatever its suffix.
+        names: Files, folders, and patterns that the shell did not expand. A file is taken whatever its suffix; of a
+            folder, all pictures but the masks and overlays that this program wrote.
         recursive: Look into the subfolders of folders too.
 
     Returns:
@@ -40,7 +46,7 @@ def find_inputs(names: list[str], *, recursive: bool = False) -> list[Input]:
 def _expand(name: str, recursive: bool) -> list[Input]:
     path = Path(name)
     if path.is_dir():
-        images = list_images(path, recursive=recursive)
+        images = [image for image in list_images(path, recursive=recursive) if not image.name.endswith(_OWN_OUTPUT)]
         if not images:
             raise UsageError(f"{path} holds no pictures", hint=None if recursive else "look deeper with --recursive")
         return [Input(image, image.relative_to(path)) for image in images]

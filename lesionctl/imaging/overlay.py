@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from lesionctl.imaging.arrays import Image, Mask
 
+OVERLAY_SUFFIX = "_overlay.jpg"
+
 _OUTLINE = (0, 255, 120)  # a green that neither skin nor lesion has
 _SHADOW = (0, 0, 0)
 

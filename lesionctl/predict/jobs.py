@@ -9,8 +9,7 @@ from pathlib import Path
 from lesionctl.dataset.inputs import Input
 from lesionctl.errors import UsageError
 from lesionctl.imaging.masks import MASK_SUFFIX
-
-OVERLAY_SUFFIX = "_overlay.jpg"
+from lesionctl.imaging.overlay import OVERLAY_SUFFIX
 
 
 class Existing(StrEnum):

@@ -25,6 +25,12 @@ def test_a_folder_gives_its_pictures_by_name(tree):
     assert places(find_inputs([str(tree)])) == ["a.png", "b.jpg"]
 
 
+def test_masks_and_overlays_beside_the_pictures_are_no_pictures(tree):
+    (tree / "b_segmentation.png").touch()
+    (tree / "b_overlay.jpg").touch()
+    assert places(find_inputs([str(tree)])) == ["a.png", "b.jpg"]
+
+
 def test_recursive_keeps_the_place_below_the_folder(tree):
     assert places(find_inputs([str(tree)], recursive=True)) == ["a.png", "b.jpg", "deep/a.png"]
 
