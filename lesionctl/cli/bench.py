@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from lesionctl.cli.options import DEFAULT_MODEL, Device, Json, PrecisionOption, option, terminal_of
+from lesionctl.cli.options import Device, Json, PrecisionOption, option, terminal_of
+from lesionctl.paths import DEFAULT_MODEL
 from lesionctl.runtime.precision import Precision
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lesionctl.cli.options import DEFAULT_MODEL, Device, Json, PrecisionOption, option, terminal_of
+from lesionctl.cli.options import Device, Json, PrecisionOption, option, terminal_of
 from lesionctl.errors import SomeInputsFailed, UsageError
+from lesionctl.paths import DEFAULT_MODEL
 from lesionctl.runtime.precision import Precision
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from lesionctl.cli.options import DEFAULT_MODEL, Json, ModelArgument, Overwrite, option, terminal_of
+from lesionctl.cli.options import Json, ModelArgument, Overwrite, option, terminal_of
 from lesionctl.export.formats import Format, Storage
+from lesionctl.paths import DEFAULT_MODEL
 
 
 def export(

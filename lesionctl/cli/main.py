@@ -15,7 +15,7 @@ from lesionctl.cli.bench import bench
 from lesionctl.cli.eval import evaluate
 from lesionctl.cli.export import export
 from lesionctl.cli.fetch import fetch
-from lesionctl.cli.options import Session, flag, option
+from lesionctl.cli.options import flag, option, terminal_of
 from lesionctl.cli.predict import predict
 from lesionctl.cli.prepare import prepare
 from lesionctl.cli.terminal import Terminal
@@ -61,7 +61,10 @@ def global_options(
     ] = False,
 ) -> None:
     """Set up what every subcommand uses; a value typed beats a variable, which beats a file."""
-    context.obj = Session(Terminal(quiet=quiet), debug)
+    terminal = terminal_of(context)
+    terminal.quiet, terminal.debug = quiet, debug
+    if not debug:  # libraries warn of what their authors should mend; a person is told by this program alone
+        warnings.simplefilter("ignore")
     if offline:
         os.environ["HF_HUB_OFFLINE"] = "1"
     file = config or (user_config_file() if user_config_file().is_file() else None)
@@ -84,22 +87,16 @@ def _known_parameters(context: typer.Context) -> dict[str, dict[str, Parameter]]
 
 def main() -> None:
     """Run the program and leave with its exit code."""
-    terminal, debug = Terminal(), "--debug" in sys.argv or bool(os.environ.get("LESIONCTL_DEBUG"))
-    if not debug:  # libraries warn of what their authors should mend; a person is told by this program alone
-        warnings.simplefilter("ignore")
+    terminal = Terminal()
     try:
-        app()
+        app(obj=terminal)
     except LesionctlError as error:
-        if debug:
-            terminal.traceback()
         terminal.error(error)
         sys.exit(error.exit_code)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.FAILED)
     except Exception as error:  # noqa: BLE001 - whatever is left is a fault of the program, and is said so
-        if debug:
-            terminal.traceback()
         what = f"{type(error).__name__}: {error}"
         terminal.error(LesionctlError(what, hint="this is a fault of lesionctl; --debug shows where"))
         sys.exit(ExitCode.FAILED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,6 @@ from typing import Annotated
 import typer
 
 from lesionctl.cli.terminal import Terminal
-from lesionctl.paths import DEFAULT_MODEL
 from lesionctl.runtime.precision import Precision
 
 # Every option has its variable, LESIONCTL_<SUBCOMMAND>_<OPTION>: said once, in the README, instead of beside each.
@@ -38,34 +36,8 @@ Overwrite = Annotated[bool, flag("--overwrite", help="Replace what stands there 
 
 OutFolder = Annotated[Path, option("--out", metavar="DIR", help="Where the result goes.")]
 
-__all__ = [
-    "DEFAULT_MODEL",
-    "Device",
-    "Json",
-    "Model",
-    "ModelArgument",
-    "OutFolder",
-    "Overwrite",
-    "PrecisionOption",
-    "flag",
-    "option",
-]
-
-
-@dataclass(frozen=True)
-class Session:
-    """What the global options set up for every subcommand.
-
-    Attributes:
-        terminal: What a command says things through.
-        debug: Whether errors come with their traceback.
-    """
-
-    terminal: Terminal
-    debug: bool = False
-
 
 def terminal_of(context: typer.Context) -> Terminal:
     """The Terminal of the command that is running."""
-    session: Session = context.obj
-    return session.terminal
+    terminal: Terminal = context.obj
+    return terminal

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from lesionctl.cli.options import DEFAULT_MODEL, Device, Model, OutFolder, PrecisionOption, flag, option, terminal_of
+from lesionctl.cli.options import Device, Model, OutFolder, PrecisionOption, flag, option, terminal_of
 from lesionctl.errors import Failure, SomeInputsFailed, UsageError
+from lesionctl.paths import DEFAULT_MODEL
 from lesionctl.progress import track
 from lesionctl.runtime.precision import Precision
 

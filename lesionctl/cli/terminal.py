@@ -24,14 +24,16 @@ _LOG_EVERY = 10.0  # seconds between log lines where there is no terminal to dra
 class Terminal:
     """What a command says, and to which stream. It is the `Progress` that the commands pass to the wings.
 
-    Args:
+    Attributes:
         quiet: Say nothing on stderr but warnings and errors.
+        debug: Show the traceback of an error.
     """
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self) -> None:
+        self.quiet = False
+        self.debug = False
         self._out = Console(soft_wrap=True, highlight=False)
         self._err = Console(stderr=True, soft_wrap=True, highlight=False)
-        self._quiet = quiet
         self._columns: list[str] = []
 
     # results, on stdout
@@ -58,7 +60,7 @@ class Terminal:
 
     def say(self, message: str) -> None:
         """A line that a person wants to read."""
-        if not self._quiet:
+        if not self.quiet:
             self._err.print(Text(message))
 
     def warn(self, message: str) -> None:
@@ -66,19 +68,17 @@ class Terminal:
         self._err.print(Text.assemble(("warning: ", "bold yellow"), message))
 
     def error(self, error: LesionctlError) -> None:
-        """What went wrong, and what to do about it."""
+        """What went wrong, and what to do about it; with the traceback where that was asked for."""
+        if self.debug:
+            self._err.print_exception()
         self._err.print(Text.assemble(("error: ", "bold red"), error.what))
         if error.hint:
             self._err.print(Text.assemble(("hint: ", "bold cyan"), error.hint))
 
-    def traceback(self) -> None:
-        """The traceback of the error that is being handled, for those who asked for it."""
-        self._err.print_exception()
-
     @contextmanager
     def task(self, description: str, total: int | None = None) -> Iterator[Task]:
         """A bar on a terminal; elsewhere a log line every ten seconds."""
-        if self._quiet:
+        if self.quiet:
             yield _HiddenTask()
         elif self._err.is_terminal:
             yield from self._bar(description, total)

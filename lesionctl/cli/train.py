@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from lesionctl.cli.options import DEFAULT_MODEL, Device, Json, OutFolder, PrecisionOption, flag, option, terminal_of
+from lesionctl.cli.options import Device, Json, OutFolder, PrecisionOption, flag, option, terminal_of
 from lesionctl.errors import UsageError
+from lesionctl.paths import DEFAULT_MODEL
 from lesionctl.runtime.load import find_model
 from lesionctl.runtime.precision import Precision
 from lesionctl.train.options import Resume, TrainOptions

@@ -15,6 +15,8 @@ from lesionctl.nets.model_spec import METADATA_KEY
 from lesionctl.runtime.torch_segmenter import WholeModel
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import nn
 
     from lesionctl.nets.model_spec import ModelSpec
@@ -59,7 +61,7 @@ def to_onnx(spec: ModelSpec, net: nn.Module) -> bytes:
 
 
 @contextlib.contextmanager
-def _quiet():  # type: ignore[no-untyped-def]
+def _quiet() -> Iterator[None]:
     """Torch's exporter prints its progress and warns of its own internals; none of it helps a person."""
     logging.disable(logging.WARNING)
     try:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from lesionctl.atomic import new_directory
-from lesionctl.dataset.samples import Sample, Split
+from lesionctl.dataset.samples import Sample
 from lesionctl.dataset.store import StoreWriter
 from lesionctl.errors import Failure, LesionctlError, UsageError
 from lesionctl.imaging.resize_rule import ResizeRule
@@ -60,10 +58,6 @@ class PrepareSummary:
     samples: list[Sample]
     left_out: list[Failure]
     digest: str
-
-    def lesion_fractions(self, split: Split | None = None) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        """Share of lesion pixels of each sample of `split`, or of all."""
-        return np.array([sample.lesion_fraction for sample in self.samples if split in (None, sample.split)])
 
 
 def prepare(

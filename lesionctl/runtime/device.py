@@ -53,11 +53,6 @@ class Compute:
         dtype = torch.bfloat16 if self.bf16 else torch.float16
         return torch.autocast(self.device.type, dtype)
 
-    def synchronize(self) -> None:
-        """Wait until the device has done all that it was given, for measuring."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-
 
 def choose_compute(device: str = "auto", precision: Precision = Precision.AUTO) -> Compute:
     """Resolve what a person asked for into a device and a precision that it has, and make the process ready for it.

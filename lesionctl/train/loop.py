@@ -35,6 +35,8 @@ from lesionctl.train.stop import listen_for_stop
 from lesionctl.train.validate import choose_threshold, score_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from torch import Tensor, nn
 
 
@@ -235,11 +237,11 @@ def _start(options: TrainOptions, store: Store) -> tuple[ModelSpec, nn.Module]:
     return spec, build_net(net_spec, None if options.encoder_weights == "none" else options.encoder_weights)
 
 
-def _running_mean(decay: float):  # type: ignore[no-untyped-def]
+def _running_mean(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
     """Exponential mean whose decay starts low, so that the first random weights are soon forgotten."""
 
     @torch.no_grad()
-    def update(means: list[Tensor], values: list[Tensor], updates: Tensor | int) -> None:
+    def update(means: Sequence[Tensor], values: Sequence[Tensor], updates: Tensor | int) -> None:
         weight = 1 - min(decay, (1 + float(updates)) / (10 + float(updates)))
         for mean, value in zip(means, values, strict=True):
             if mean.is_floating_point():

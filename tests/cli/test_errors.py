@@ -32,6 +32,11 @@ def test_debug_shows_the_traceback(lesionctl):
     assert "Traceback" in lesionctl("--debug", "fetch", "dmeo").stderr
 
 
+def test_a_variable_set_to_0_does_not_ask_for_the_traceback(lesionctl):
+    assert "Traceback" not in lesionctl("fetch", "dmeo", LESIONCTL_DEBUG="0").stderr
+    assert "Traceback" in lesionctl("fetch", "dmeo", LESIONCTL_DEBUG="1").stderr
+
+
 def test_unknown_key_of_a_configuration_file_is_refused_with_a_suggestion(lesionctl, tmp_path):
     (tmp_path / "c.toml").write_text("[train]\nepoch = 3\n")
     done = lesionctl("--config", "c.toml", "train", "s", "--out", "r")

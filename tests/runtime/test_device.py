@@ -90,7 +90,3 @@ def test_forward_pass_runs_in_the_precision(precision, dtype):
         assert convolution(torch.rand(1, 3, 8, 8)).dtype == dtype
     assert convolution.weight.dtype == torch.float32
     assert compute.bf16 is (precision is Precision.BF16)
-
-
-def test_synchronising_the_cpu_does_nothing():
-    Compute(torch.device("cpu"), Precision.FP32).synchronize()
