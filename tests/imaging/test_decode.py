@@ -8,12 +8,13 @@ import struct
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image as Pillow
 
 from lesionctl.errors import BadFile
-from lesionctl.imaging.decode import MAX_PIXELS, decode, decode_bytes
+from lesionctl.imaging.decode import IMAGE_SUFFIXES, MAX_PIXELS, decode, decode_bytes
 
 RED, GREEN, BLUE, YELLOW = (250, 0, 0), (0, 250, 0), (0, 0, 250), (250, 250, 0)
 NAME = Path("picture.jpg")
@@ -78,6 +79,11 @@ def test_every_orientation_gives_the_same_upright_picture_and_size(kind, orienta
     assert (decoded.height, decoded.width) == (40, 60)
 
 
+def test_suffixes_are_those_of_kinds_that_can_be_read():
+    known = ".jpg .jpeg .png .tif .tiff .bmp .gif .webp .jp2 .dcm .dicom"
+    assert frozenset(known.split()) == IMAGE_SUFFIXES
+
+
 def solid(mode, colour):
     return Pillow.new(mode, (8, 6), colour)
 
@@ -88,34 +94,143 @@ def palette():
     return picture
 
 
+def deep(value, dtype=np.uint16):
+    return Pillow.fromarray(np.full((6, 8), value, dtype))
+
+
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
-    ("picture", "kind", "expected"),
+    ("picture", "kind", "options", "expected"),
     [
-        (solid("L", 77), "PNG", (77, 77, 77)),
-        (solid("L", 77), "JPEG", (77, 77, 77)),
-        (solid("1", 1), "PNG", (255, 255, 255)),
-        (palette(), "PNG", RED),
-        (solid("LA", (77, 0)), "PNG", (77, 77, 77)),  # alpha is dropped, not blended
-        (solid("RGBA", (*RED, 0)), "PNG", RED),
-        (solid("RGBA", (*RED, 0)), "TIFF", RED),
-        (solid("CMYK", (0, 255, 255, 0)), "TIFF", (255, 0, 0)),
-        (solid("CMYK", (0, 255, 255, 0)), "JPEG", (255, 0, 0)),
-        (Pillow.fromarray(np.full((6, 8), 0x8000, np.uint16)), "PNG", (128, 128, 128)),
-        (Pillow.fromarray(np.full((6, 8), 0x00FF, np.uint16)), "PNG", (0, 0, 0)),
-        (Pillow.fromarray(np.full((6, 8), 0xFFFF, np.uint16)), "TIFF", (255, 255, 255)),
-        (Pillow.fromarray(np.full((6, 8), 0x4000, np.int32)), "TIFF", (64, 64, 64)),
+        (solid("L", 77), "PNG", {}, (77, 77, 77)),
+        (solid("L", 77), "JPEG", {}, (77, 77, 77)),
+        (solid("L", 77), "JPEG2000", {}, (77, 77, 77)),
+        (solid("L", 77), "PPM", {}, (77, 77, 77)),
+        (solid("1", 1), "PNG", {}, (255, 255, 255)),
+        (solid("1", 1), "BMP", {}, (255, 255, 255)),
+        (solid("1", 1), "TIFF", {"compression": "group4"}, (255, 255, 255)),
+        (palette(), "PNG", {}, RED),
+        (palette(), "PNG", {"bits": 1}, RED),
+        (palette(), "PNG", {"transparency": 1}, RED),
+        (palette(), "PNG", {"transparency": b"\xff\0"}, RED),
+        (palette(), "GIF", {}, RED),
+        (palette(), "GIF", {"transparency": 1}, RED),
+        (palette(), "BMP", {}, RED),
+        (palette(), "TIFF", {}, RED),
+        (solid("LA", (77, 0)), "PNG", {}, (77, 77, 77)),  # alpha is dropped, not blended
+        (solid("RGBA", (*RED, 0)), "PNG", {}, RED),
+        (solid("RGBA", (*RED, 0)), "TIFF", {}, RED),
+        (solid("RGBA", (*RED, 0)), "WEBP", {"lossless": True, "exact": True}, RED),
+        (solid("RGB", RED), "PNG", {"transparency": RED}, RED),
+        (solid("RGB", RED), "JPEG2000", {}, RED),
+        (solid("CMYK", (0, 255, 255, 0)), "TIFF", {}, (255, 0, 0)),
+        (solid("CMYK", (0, 255, 255, 0)), "JPEG", {}, (255, 0, 0)),  # stored inverted, as Adobe does
+        (solid("RGB", RED), "TIFF", {"compression": "jpeg"}, RED),
+        (deep(0x8000), "PNG", {}, (128, 128, 128)),
+        (deep(0x00FF), "PNG", {}, (0, 0, 0)),
+        (deep(0xFFFF), "TIFF", {}, (255, 255, 255)),
+        (deep(0x8000, ">u2"), "TIFF", {}, (128, 128, 128)),
+        (deep(0x8000), "JPEG2000", {}, (128, 128, 128)),
+        (deep(0x4000, np.int32), "TIFF", {}, (64, 64, 64)),
     ],
     ids=lambda value: value.mode if isinstance(value, Pillow.Image) else None,
 )
-def test_every_mode_becomes_rgb(picture, kind, expected):
-    decoded = decode_bytes(encoded(picture, kind), NAME)
+def test_every_mode_becomes_rgb(picture, kind, options, expected):
+    decoded = decode_bytes(encoded(picture, kind, **options), NAME)
     assert decoded.image.shape == (6, 8, 3)
     np.testing.assert_allclose(decoded.image.reshape(-1, 3), np.tile(expected, (48, 1)), atol=2)
 
 
-def test_first_frame_of_an_animation_is_taken():
-    content = encoded(solid("RGB", RED), "PNG", save_all=True, append_images=[solid("RGB", BLUE)])
-    np.testing.assert_array_equal(decode_bytes(content, NAME).image[0, 0], RED)
+def tiff(picture, photometric, planes_apart=False, order="<"):
+    """An uncompressed TIFF of a uint16 array `[H, W]` or `[H, W, 3]`."""
+    height, width, channels = (*picture.shape, 1)[:3]
+    data = (np.moveaxis(picture, -1, 0) if planes_apart else picture).astype(f"{order}u2").tobytes()
+    strips = channels if planes_apart else 1
+    first, lists = 8 + len(data), 8 + len(data) + 2 + 12 * 10 + 4
+    offsets = [8 + i * len(data) // strips for i in range(strips)]
+    counts = [len(data) // strips] * strips
+    entries, tail = [], b""
+    for tag, kind, values in [
+        (256, "H", [width]),
+        (257, "H", [height]),
+        (258, "H", [16] * channels),
+        (259, "H", [1]),
+        (262, "H", [photometric]),
+        (273, "I", offsets),
+        (277, "H", [channels]),
+        (278, "H", [height]),
+        (279, "I", counts),
+        (284, "H", [2 if planes_apart else 1]),
+    ]:
+        packed = struct.pack(f"{order}{len(values)}{kind}", *values)
+        if len(packed) > 4:
+            packed, tail = struct.pack(f"{order}I", lists + len(tail)), tail + packed
+        entries.append(struct.pack(f"{order}HHI", tag, {"H": 3, "I": 4}[kind], len(values)) + packed.ljust(4, b"\0"))
+    start = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, first)
+    return start + data + struct.pack(f"{order}H", 10) + b"".join(entries) + bytes(4) + tail
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_sixteen_bit_colours_of_a_tiff_are_scaled(order):
+    picture = np.random.default_rng(0).integers(0, 0x10000, (6, 8, 3)).astype(np.uint16)
+    decoded = decode_bytes(tiff(picture, photometric=2, order=order), NAME)
+    np.testing.assert_array_equal(decoded.image, picture >> 8)
+
+
+@pytest.mark.parametrize("kind", [".png", ".tiff"])  # cv2 compresses TIFF with LZW
+def test_sixteen_bit_colours_written_by_others_are_scaled(kind):
+    picture = np.random.default_rng(0).integers(0, 0x10000, (6, 8, 3)).astype(np.uint16)
+    decoded = decode_bytes(cv2.imencode(kind, picture[..., ::-1])[1].tobytes(), NAME)
+    np.testing.assert_allclose(decoded.image, picture >> 8, atol=1)
+
+
+def test_sixteen_bit_greys_with_white_as_zero_are_inverted():
+    assert decode_bytes(tiff(np.full((6, 8), 0x1234, np.uint16), photometric=0), NAME).image[0, 0].tolist() == [237] * 3
+
+
+@pytest.mark.parametrize(
+    ("pixels", "expected"),
+    [
+        (b"\x03\x01\x00\x00\x01\x00\x02\x01\x00\x01", [[0, 1, 1], [1, 1, 1]]),  # runs
+        (b"\x00\x03\x01\x00\x01\x00\x00\x00\x03\x00\x00\x01", [[0, 0, 0], [1, 0, 1]]),  # literal, then a run
+    ],
+)
+def test_run_lengths_of_a_bmp_are_undone(pixels, expected):
+    colours = bytes([0, 0, 0, 0, *RED[::-1], 0])
+    header = struct.pack("<IiiHHIIiiII", 40, 3, 2, 1, 8, 1, len(pixels), 0, 0, 2, 2)
+    start = struct.pack("<2sIHHI", b"BM", 14 + 40 + 8 + len(pixels), 0, 0, 14 + 40 + 8)
+    decoded = decode_bytes(start + header + colours + pixels, NAME)
+    np.testing.assert_array_equal(decoded.image[..., 0] // 250, expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [("PNG", {}), ("GIF", {}), ("TIFF", {}), ("WEBP", {"lossless": True}), ("MPO", {"quality": 95})],
+)
+def test_first_frame_or_page_is_taken(kind, options):
+    pages = {"save_all": True, "append_images": [Pillow.fromarray(quarters()[::-1])]}
+    image = decode_bytes(encoded(quarters(), kind, **pages, **options), NAME).image
+    assert image.shape == (40, 60, 3)
+    np.testing.assert_allclose(image[10, 15], RED, atol=12)
+    np.testing.assert_allclose(image[30, 45], YELLOW, atol=12)
+
+
+def test_greys_of_a_jpeg_have_smaller_scales_too():
+    content = encoded(Pillow.fromarray(quarters(600, 800)).convert("L"), "JPEG")
+    assert decode_bytes(content, NAME, at_least=75).image.shape == (75, 100, 3)
+
+
+def test_cmyk_jpeg_has_smaller_scales_too():
+    content = encoded(Pillow.fromarray(quarters(600, 800)).convert("CMYK"), "JPEG")
+    image = decode_bytes(content, NAME, at_least=75).image
+    assert image.shape == (75, 100, 3)
+    np.testing.assert_allclose(image[20, 25], RED, atol=12)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_garbled_exif_does_not_spoil_the_picture(kind):
+    content = encoded(quarters(), kind, exif=b"Exif\0\0garbage")
+    assert decode_bytes(content, NAME).image.shape == (40, 60, 3)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +284,16 @@ def test_content_decides_and_not_the_suffix(tmp_path):
         (png_header(100_000, 50_000), "claims 100000×50000 pixels, more than the limit of 300,000,000"),
         (png_header(0xFFFFFFFF, 1), "claims 4294967295×1 pixels, more than the limit of 300,000,000"),
         (encoded(solid("F", 0.5), "TIFF"), "holds floating-point pixels, which have no agreed range"),
+        (encoded(deep(0x10000, np.int32), "TIFF"), "holds 32-bit numbers, which have no agreed range"),
+        (
+            tiff(np.zeros((6, 8, 3), np.uint16), photometric=2, planes_apart=True),
+            "a TIFF of 16-bit planes without compression: store its colours interleaved",
+        ),
+        (
+            cv2.imencode(".tiff", np.zeros((6, 8, 3), np.float32))[1].tobytes(),
+            "a TIFF that is damaged, or of a kind that cannot be read: try 8 or 16 bits per colour",
+        ),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 6\n", "not a picture of a kind that can be read"),
     ],
 )
 def test_bad_file_is_named_with_its_reason(content, reason):
@@ -190,12 +315,12 @@ def test_missing_file_and_folder_are_bad_files(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "BMP", "WEBP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "BMP", "GIF", "WEBP"])
 def test_damaged_bytes_never_raise_anything_but_a_bad_file(kind):
     rng = np.random.default_rng(0)
     exif = Pillow.Exif()
     exif[0x0112] = 6
-    content = np.frombuffer(encoded(quarters(), kind, **({} if kind == "BMP" else {"exif": exif})), np.uint8)
+    content = np.frombuffer(encoded(quarters(), kind, **({} if kind in {"BMP", "GIF"} else {"exif": exif})), np.uint8)
     for _ in range(150):
         damaged = content.copy()
         damaged[rng.integers(0, min(300, len(content)), 3)] = rng.integers(0, 256, 3)
