@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from dataclasses import replace
+from pathlib import Path
 
 # One processor for everything: the networks here are too small for more, and a bit-equal result needs a fixed number.
 os.environ["SLURM_CPUS_PER_TASK"] = "1"
@@ -16,7 +19,8 @@ from PIL import Image as Pillow
 from lesionctl.fetch.demo import draw_demo
 from lesionctl.imaging.masks import encode_mask
 from lesionctl.prepare.prepare import PrepareOptions, prepare
-from lesionctl.prepare.sources import Source
+from lesionctl.prepare.sources import FolderSource
+from lesionctl.prepare.split import Shares
 
 settings.register_profile("suite", deadline=None, derandomize=True, database=None, max_examples=60)
 settings.load_profile("suite")
@@ -44,6 +48,33 @@ def write_pair():
 
 
 @pytest.fixture(scope="session")
+def make_sample():
+    """A function that makes a sample of which only some fields matter."""
+    from lesionctl.dataset.samples import Sample, Split
+
+    def make(name="A", **fields):
+        sample = Sample(
+            id=name,
+            source="set",
+            group=f"id={name}",
+            split=Split.TRAIN,
+            fold=None,
+            keys=(),
+            diagnosis="",
+            image=Path(f"/images/{name}.jpg"),
+            mask=Path(f"/masks/{name}.png"),
+            height=20,
+            width=30,
+            lesion_fraction=0.25,
+            sha256=hashlib.sha256(name.encode()).hexdigest(),
+            mask_sha256=hashlib.sha256(f"mask of {name}".encode()).hexdigest(),
+        )
+        return replace(sample, **fields)
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def demo(tmp_path_factory):
     """A folder of 12 drawn pictures with masks and metadata; not to be changed."""
     return draw_demo(tmp_path_factory.mktemp("demo") / "demo", count=12).directory
@@ -51,9 +82,24 @@ def demo(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def store_path(demo, tmp_path_factory):
-    """A store of the demo set at 64 pixels, with all three splits; not to be changed."""
+    """A store of the demo set at 64 pixels: 7 pictures to train on, 2 for validation, 3 for test; not to be changed."""
     out = tmp_path_factory.mktemp("store") / "store"
-    return prepare([Source.from_folder(demo)], out, PrepareOptions(size=STORE_SIZE)).store
+    return prepare([FolderSource.at(demo)], out, PrepareOptions(size=STORE_SIZE, shares=Shares(60, 15, 25))).store
+
+
+@pytest.fixture(scope="session")
+def other_split_path(demo, tmp_path_factory):
+    """The same pictures split otherwise: the test split holds some that `store_path` trains on, and some that not."""
+    out = tmp_path_factory.mktemp("other_split") / "store"
+    options = PrepareOptions(size=STORE_SIZE, shares=Shares(60, 15, 25), seed=2)
+    return prepare([FolderSource.at(demo)], out, options).store
+
+
+@pytest.fixture(scope="session")
+def folded_path(demo, tmp_path_factory):
+    """The same pictures in three folds, beside a test split."""
+    out = tmp_path_factory.mktemp("folds") / "store"
+    return prepare([FolderSource.at(demo)], out, PrepareOptions(size=STORE_SIZE, folds=3)).store
 
 
 @pytest.fixture(scope="session")

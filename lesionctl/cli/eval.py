@@ -9,6 +9,7 @@ import typer
 
 from lesionctl.cli.options import Device, Json, PrecisionOption, option, terminal_of
 from lesionctl.errors import SomeInputsFailed, UsageError
+from lesionctl.evaluate.leak_gate import WhenSeen
 from lesionctl.paths import DEFAULT_MODEL
 from lesionctl.runtime.precision import Precision
 
@@ -24,6 +25,11 @@ def evaluate(
         typer.Argument(metavar="[MODEL] STORE", help=f"A model ({DEFAULT_MODEL} by default) and a prepared set."),
     ] = None,
     split: Annotated[str, option(help="train, val or test.")] = "test",
+    fold: Annotated[int | None, option(help="Take the splits of this fold of a set that has folds.")] = None,
+    seen: Annotated[
+        WhenSeen,
+        option(help="What to do where the test split holds pictures that the model has seen in training."),
+    ] = WhenSeen.REFUSE,
     pred: Annotated[Path | None, option(metavar="DIR", help="Masks that any program made; with --truth.")] = None,
     truth: Annotated[Path | None, option(metavar="DIR", help="The true masks.")] = None,
     csv: Annotated[Path | None, option(metavar="FILE", help="Write a row for each picture.")] = None,
@@ -33,19 +39,21 @@ def evaluate(
 ) -> None:
     """Score masks by ISIC's rules, at the true masks' own size, per image and pooled.
 
+    Test pictures that the model has seen in training are refused with exit code 4, or as --seen says.
+
     Example: lesionctl eval demo.store
 
     Example: lesionctl eval --pred masks --truth demo/masks --csv scores.csv
     """
     terminal = terminal_of(context)
     words = model_and_store or []
-    if pred is not None and truth is not None and not words:
+    if pred is not None and truth is not None and not words and fold is None:
         from lesionctl.evaluate.folders import evaluate_folders
 
         evaluation = evaluate_folders(pred, truth, terminal)
     elif pred is None and truth is None and 1 <= len(words) <= 2:
         model, store = words if len(words) == 2 else (DEFAULT_MODEL, words[0])
-        evaluation = _evaluate_store(model, Path(store), split, device, precision, terminal)
+        evaluation = _evaluate_store(model, Path(store), split, fold, seen, device, precision, terminal)
     else:
         raise UsageError("name a STORE, a MODEL and a STORE, or --pred DIR --truth DIR")
 
@@ -62,7 +70,14 @@ def evaluate(
 
 
 def _evaluate_store(
-    model: str, path: Path, split: str, device: str, precision: Precision, terminal: Terminal
+    model: str,
+    path: Path,
+    split: str,
+    fold: int | None,
+    seen: WhenSeen,
+    device: str,
+    precision: Precision,
+    terminal: Terminal,
 ) -> Evaluation:
     from lesionctl.dataset.samples import Split
     from lesionctl.dataset.store import open_store
@@ -72,11 +87,8 @@ def _evaluate_store(
     if split not in list(Split):
         raise UsageError(f"there is no split '{split}'", hint="use train, val or test")
     store = open_store(path)
-    samples = [sample for sample in store.samples if sample.split == split]
-    if not samples:
-        raise UsageError(f"{path} has no {split} split", hint="prepare it with --split 70/10/20")
     segmenter = load_segmenter(model, device, precision)
-    return evaluate_model(segmenter, samples, f"{path}, {split} split", terminal)
+    return evaluate_model(segmenter, store, Split(split), fold=fold, when_seen=seen, progress=terminal)
 
 
 def _show(evaluation: Evaluation, terminal: Terminal) -> None:
@@ -89,6 +101,8 @@ def _show(evaluation: Evaluation, terminal: Terminal) -> None:
     auc = board.roc_auc()
     rows.append(["ROC AUC of pixels", "–", "–" if auc is None else f"{auc:.4f}"])
     title = f"{evaluation.prediction} on {evaluation.truth}: {len(board)} pictures at the masks' own size"
+    if evaluation.origin and evaluation.origin.remark():
+        title += f" ({evaluation.origin.remark()})"
     terminal.table(title, ["figure", "mean per image", "all pixels pooled"], rows)
 
     confusion = board.confusion()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -41,6 +42,14 @@ def train(
             rich_help_panel=_NET,
         ),
     ] = None,
+    allow_seen: Annotated[
+        bool,
+        flag(
+            "--allow-seen",
+            help="Let that model have seen the validation pictures; the scores are marked.",
+            rich_help_panel=_NET,
+        ),
+    ] = _DEFAULT.allow_seen,
     decoder_channels: Annotated[
         str, option(help="Width of each decoder level, deepest first.", rich_help_panel=_NET)
     ] = ",".join(map(str, _DEFAULT.decoder_channels)),
@@ -50,6 +59,10 @@ def train(
     size: Annotated[
         int, option(help="Side of the network's square input, in pixels.", rich_help_panel=_NET)
     ] = _DEFAULT.size,
+    fold: Annotated[
+        int | None,
+        option(help="Validate on this fold of a set that has folds, train on the others.", rich_help_panel=_SCHEDULE),
+    ] = _DEFAULT.fold,
     epochs: Annotated[int, option(help="Passes over the training split.", rich_help_panel=_SCHEDULE)] = _DEFAULT.epochs,
     batch_size: Annotated[int, option(help="Pictures per step.", rich_help_panel=_SCHEDULE)] = _DEFAULT.batch_size,
     lr: Annotated[float, option(help="Highest learning rate.", rich_help_panel=_SCHEDULE)] = _DEFAULT.lr,
@@ -103,12 +116,16 @@ def train(
         raise UsageError("--init and --encoder exclude each other", hint="a model brings its own encoder")
     if encoder_weights and not encoder:
         raise UsageError("--encoder-weights needs --encoder", hint=f"such as --encoder {_DEFAULT.encoder}")
+    if allow_seen and encoder:
+        raise UsageError("--allow-seen is about a model to start from, not --encoder", hint="leave one of them out")
     if not encoder:
         init = init or DEFAULT_MODEL
     options = TrainOptions(
         encoder=encoder or _DEFAULT.encoder,
         encoder_weights=encoder_weights or _DEFAULT.encoder_weights,
         init=str(find_model(init).resolve()) if init else "",
+        allow_seen=allow_seen,
+        fold=fold,
         decoder_channels=channels,
         decoder_stride=decoder_stride,
         size=size,
@@ -131,9 +148,7 @@ def train(
     )
     terminal = terminal_of(context)
     if options.init:
-        terminal.say(
-            f"starting from {options.init}; the pictures that it has learned from can be no test of the result"
-        )
+        terminal.say(f"starting from {options.init}")
     from lesionctl.train.loop import train as run
 
     result = run(store, out, options, resume, terminal)
@@ -145,12 +160,14 @@ def train(
                 "best_epoch": result.best_epoch,
                 "threshold": result.threshold,
                 "validation_per_image_mean": result.validation,
+                "validation_seen_by_ancestor": result.seen and asdict(result.seen),
             }
         )
         return
     terminal.line(str(result.model))
     dice, jaccard = result.validation["dice"], result.validation["jaccard"]
+    mark = f" ({result.remark})" if result.remark else ""
     terminal.say(
         f"best of {result.epochs} epochs: {result.best_epoch}; threshold {result.threshold:.2f}; on the validation "
-        f"split, at the store's resolution, per-image mean Dice {dice:.4f}, Jaccard {jaccard:.4f}"
+        f"split, at the store's resolution, per-image mean Dice {dice:.4f}, Jaccard {jaccard:.4f}{mark}"
     )

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lesionctl.errors import Failure, UsageError
+from lesionctl.errors import UsageError
 from lesionctl.imaging.decode import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
@@ -29,10 +29,19 @@ class Pair:
 
 @dataclass
 class Pairing:
-    """What two folders hold together, and the files that found no partner."""
+    """What two folders hold together.
+
+    Attributes:
+        pairs: Pictures with their masks, sorted by id.
+        images_without_mask: Pictures whose id no mask has.
+        masks_without_image: Masks whose id no picture has.
+        ambiguous: By id, all files of an id that several pictures, or several masks, have.
+    """
 
     pairs: list[Pair] = field(default_factory=list)
-    left_out: list[Failure] = field(default_factory=list)
+    images_without_mask: list[Path] = field(default_factory=list)
+    masks_without_image: list[Path] = field(default_factory=list)
+    ambiguous: dict[str, list[Path]] = field(default_factory=dict)
 
 
 def image_id(path: Path) -> str:
@@ -48,6 +57,8 @@ def mask_id(path: Path) -> str:
 def list_images(folder: Path, *, recursive: bool = False) -> list[Path]:
     """The picture files in `folder`, sorted by name; hidden files, hidden folders and superpixel maps are passed over.
 
+    A link that leads nowhere is listed, so that whoever reads it says so.
+
     Raises:
         UsageError: There is no such folder.
     """
@@ -59,7 +70,7 @@ def list_images(folder: Path, *, recursive: bool = False) -> list[Path]:
         if path.suffix.lower() in IMAGE_SUFFIXES
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and not _NOT_A_PICTURE_ENDING.search(path.stem)
-        and path.is_file()
+        and (path.is_file() or (path.is_symlink() and not path.exists()))
     )
 
 
@@ -69,9 +80,6 @@ def pair_folders(images: Path, masks: Path) -> Pairing:
     Args:
         images: A folder of pictures.
         masks: A folder of masks; may be the same folder where masks have an ending of their own.
-
-    Returns:
-        Pairs sorted by id, and every file that has no partner or shares its id with another.
 
     Raises:
         UsageError: One of them is no folder.
@@ -88,22 +96,13 @@ def pair_folders(images: Path, masks: Path) -> Pairing:
 
     found = Pairing()
     for name in sorted(by_id.keys() | masks_by_id.keys()):
-        candidates, candidate_masks = by_id.get(name, []), masks_by_id.get(name, [])
-        reason = _why_no_pair(name, len(candidates), len(candidate_masks))
-        if reason is None:
-            found.pairs.append(Pair(name, candidates[0], candidate_masks[0]))
-        else:
-            found.left_out += [Failure(path, reason) for path in candidates + candidate_masks]
+        match by_id[name], masks_by_id[name]:
+            case [image], [mask]:
+                found.pairs.append(Pair(name, image, mask))
+            case [image], []:
+                found.images_without_mask.append(image)
+            case [], [mask]:
+                found.masks_without_image.append(mask)
+            case several:
+                found.ambiguous[name] = several[0] + several[1]
     return found
-
-
-def _why_no_pair(name: str, images: int, masks: int) -> str | None:
-    if images == 0:
-        return "a mask without a picture"
-    if masks == 0:
-        return "a picture without a mask"
-    if images > 1:
-        return f"{images} pictures share the id {name}"
-    if masks > 1:
-        return f"{masks} masks share the id {name}"
-    return None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from lesionctl.errors import BadFile
 
@@ -26,8 +27,12 @@ class Sample:
     Attributes:
         id: The picture's id, unique within its source.
         source: Name of the folder or set that it came from.
-        group: What never stands on two sides of a split: the same id, lesion or patient.
+        group: What never stands on two sides of a split: the name of all samples that share a key, directly or through
+            others.
         split: What the sample is for.
+        fold: Which fold of a cross-validation it is validated in, from 0; None without folds, and for the test split.
+        keys: What it shares with others, such as `id=ISIC_0000001`, `lesion_id=IL_1`, `sha256=…`; sorted.
+        diagnosis: As the metadata have it, or nothing.
         image: The picture file.
         mask: The mask file.
         height: Height of the upright picture, in pixels.
@@ -41,6 +46,9 @@ class Sample:
     source: str
     group: str
     split: Split
+    fold: int | None
+    keys: tuple[str, ...]
+    diagnosis: str
     image: Path
     mask: Path
     height: int
@@ -56,9 +64,11 @@ _COLUMNS = [field.name for field in fields(Sample)]
 def format_samples(samples: list[Sample]) -> str:
     """The text of a `samples.csv`."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(sample) for sample in samples)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for sample in samples:
+        values: dict[str, Any] = {**vars(sample), "keys": _join(sample.keys)}
+        writer.writerow([values[column] for column in _COLUMNS])
     return text.getvalue()
 
 
@@ -69,13 +79,16 @@ def read_samples(path: Path) -> list[Sample]:
         BadFile: The file is missing or a row does not hold a sample.
     """
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             return [
                 Sample(
                     id=row["id"],
                     source=row["source"],
                     group=row["group"],
                     split=Split(row["split"]),
+                    fold=int(row["fold"]) if row["fold"] else None,
+                    keys=_separate(row["keys"]),
+                    diagnosis=row["diagnosis"],
                     image=Path(row["image"]),
                     mask=Path(row["mask"]),
                     height=int(row["height"]),
@@ -88,5 +101,14 @@ def read_samples(path: Path) -> list[Sample]:
             ]
     except OSError as error:
         raise BadFile(path, f"cannot be read ({error.strerror})") from error
-    except (KeyError, ValueError, TypeError, csv.Error) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, csv.Error) as error:
         raise BadFile(path, f"is no list of samples ({error!r})") from error
+
+
+def _join(keys: tuple[str, ...]) -> str:
+    """Keys in one cell of a table; what separates them is escaped within them."""
+    return ";".join(key.replace("%", "%25").replace(";", "%3B") for key in keys)
+
+
+def _separate(cell: str) -> tuple[str, ...]:
+    return tuple(key.replace("%3B", ";").replace("%25", "%") for key in cell.split(";")) if cell else ()

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lesionctl.atomic import write_text
+from lesionctl.dataset.native_masks import NativeMasks, NativeMaskWriter, keep_native_masks
+from lesionctl.dataset.row_file import RowFile, keep_rows
 from lesionctl.dataset.samples import Sample, Split, format_samples, read_samples
-from lesionctl.errors import BadFile
+from lesionctl.errors import BadFile, UsageError
 from lesionctl.imaging.resize_rule import ResizeRule
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from lesionctl.imaging.arrays import Image, Mask
 
-_FORMAT = 1
+_FORMAT = 2
 _IMAGES, _MASKS, _SAMPLES, _ABOUT = "images.npy", "masks.npy", "samples.csv", "store.json"
 
 
@@ -33,8 +36,9 @@ class StoreInfo:
         size: Side of the stored squares, in pixels.
         resize: How pictures became squares.
         seed: Seed of the split.
-        digest: SHA-256 over ids, groups, splits and the digests of pictures and masks: the same digest means the same
-            data and split.
+        digest: SHA-256 over ids, keys, groups, splits, folds and the digests of pictures and masks: the same digest is
+            the same data and split.
+        folds: Number of folds of a cross-validation; 0 without.
         format: Version of the layout on disk.
     """
 
@@ -42,6 +46,7 @@ class StoreInfo:
     resize: ResizeRule
     seed: int
     digest: str
+    folds: int = 0
     format: int = _FORMAT
 
 
@@ -55,6 +60,7 @@ class Store:
         samples: One for each row of the arrays.
         images: uint8 `[N, size, size, 3]`, memory-mapped.
         masks: bool `[N, size, size]`, memory-mapped.
+        native_masks: The masks at their own size, by row.
     """
 
     path: Path
@@ -62,79 +68,112 @@ class Store:
     samples: list[Sample]
     images: NDArray[np.uint8]
     masks: NDArray[np.bool_]
+    native_masks: NativeMasks
 
     def rows(self, split: Split) -> NDArray[np.int64]:
         """The rows of the arrays that belong to `split`, ascending."""
         return np.array([row for row, sample in enumerate(self.samples) if sample.split is split], np.int64)
+
+    def at_fold(self, fold: int) -> Store:
+        """The same set with the splits of one fold: it is validated on, the other folds are trained on.
+
+        Raises:
+            UsageError: There is no such fold.
+        """
+        if not 0 <= fold < self.info.folds:
+            known = (
+                f"its folds are 0 to {self.info.folds - 1}" if self.info.folds else "it was prepared without --folds"
+            )
+            raise UsageError(f"{self.path} has no fold {fold}", hint=known)
+        samples = [
+            sample
+            if sample.fold is None
+            else replace(sample, split=Split.VALIDATION if sample.fold == fold else Split.TRAIN)
+            for sample in self.samples
+        ]
+        return replace(self, samples=samples)
 
 
 class StoreWriter:
     """Fills a directory with a store, row by row in constant memory.
 
     Args:
-        path: An existing, empty directory.
+        path: An existing directory.
         size: Side of the squares, in pixels.
         resize: How pictures become squares.
+        rows: How many rows an earlier writer left there for sure; whatever it wrote after them is dropped.
     """
 
-    def __init__(self, path: Path, size: int, resize: ResizeRule) -> None:
+    def __init__(self, path: Path, size: int, resize: ResizeRule, rows: int = 0) -> None:
         self.path = path
         self.size = size
         self.resize = resize
-        self._images = _GrowingArray(path / _IMAGES, np.dtype(np.uint8), (size, size, 3))
-        self._masks = _GrowingArray(path / _MASKS, np.dtype(np.bool_), (size, size))
+        self._images = RowFile(path / _IMAGES, np.dtype(np.uint8), (size, size, 3), rows)
+        self._masks = RowFile(path / _MASKS, np.dtype(np.bool_), (size, size), rows)
+        self._native = NativeMaskWriter(path, rows)
 
-    def append(self, image: Image, mask: Mask) -> None:
-        """Add a row: uint8 `[size, size, 3]` and bool `[size, size]`."""
+    def append(self, image: Image, mask: Mask, native_mask: bytes) -> None:
+        """Add a row.
+
+        Args:
+            image: uint8 `[size, size, 3]`.
+            mask: bool `[size, size]`.
+            native_mask: The mask at its own size, as `native_masks.pack` makes it.
+        """
         self._images.append(image)
         self._masks.append(mask)
+        self._native.append(native_mask)
 
-    def finish(self, samples: list[Sample], seed: int) -> StoreInfo:
-        """Complete the arrays and write what is known of their rows.
+    def flush(self) -> None:
+        """Hand every row so far to the operating system, where the end of this process cannot lose them."""
+        for file in (self._images, self._masks, self._native):
+            file.flush()
+
+    def close(self) -> None:
+        """Complete the arrays."""
+        for file in (self._images, self._masks, self._native):
+            file.close()
+
+    def keep_rows(self, rows: Sequence[int]) -> None:
+        """Drop every other row, once the writer is closed.
+
+        Args:
+            rows: The rows to keep, ascending.
+        """
+        keep_rows(self.path / _IMAGES, rows)
+        keep_rows(self.path / _MASKS, rows)
+        keep_native_masks(self.path, rows)
+
+    def images(self) -> NDArray[np.uint8]:
+        """The pictures, memory-mapped, once the writer is closed: uint8 `[N, size, size, 3]`."""
+        images: NDArray[np.uint8] = np.load(self.path / _IMAGES, mmap_mode="r")
+        return images
+
+    def masks(self) -> NDArray[np.bool_]:
+        """The masks, memory-mapped, once the writer is closed: bool `[N, size, size]`."""
+        masks: NDArray[np.bool_] = np.load(self.path / _MASKS, mmap_mode="r")
+        return masks
+
+    def describe(self, samples: list[Sample], seed: int, folds: int = 0) -> StoreInfo:
+        """Write what is known of the rows.
 
         Args:
             samples: One for each row, in order.
             seed: Seed of the split.
+            folds: Number of folds of a cross-validation; 0 without.
         """
-        self._images.finish()
-        self._masks.finish()
-        info = StoreInfo(self.size, self.resize, seed, samples_digest(samples))
+        info = StoreInfo(self.size, self.resize, seed, samples_digest(samples), folds)
         write_text(self.path / _SAMPLES, format_samples(samples))
         write_text(self.path / _ABOUT, json.dumps(asdict(info), indent=2) + "\n")
         return info
 
 
-class _GrowingArray:
-    """A `.npy` file that rows are appended to.
-
-    NumPy pads a header so that the length of the first axis can be rewritten in place once it is known.
-    """
-
-    def __init__(self, path: Path, dtype: np.dtype[Any], row_shape: tuple[int, ...]) -> None:
-        self._file = path.open("wb")
-        self._dtype = dtype
-        self._row_shape = row_shape
-        self._rows = 0
-        self._write_header()
-
-    def append(self, row: NDArray[Any]) -> None:
-        self._file.write(np.ascontiguousarray(row, self._dtype).data)
-        self._rows += 1
-
-    def finish(self) -> None:
-        self._file.seek(0)
-        self._write_header()
-        self._file.close()
-
-    def _write_header(self) -> None:
-        shape = (self._rows, *self._row_shape)
-        header = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(self._file, header)
-
-
 def samples_digest(samples: list[Sample]) -> str:
     """SHA-256, in hex, over what identifies each sample and its split; the order of the samples does not matter."""
-    lines = sorted(f"{s.source}\t{s.id}\t{s.group}\t{s.split}\t{s.sha256}\t{s.mask_sha256}\n" for s in samples)
+    lines = sorted(
+        f"{s.source}\t{s.id}\t{s.group}\t{s.split}\t{s.fold}\t{';'.join(s.keys)}\t{s.sha256}\t{s.mask_sha256}\n"
+        for s in samples
+    )
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
@@ -153,12 +192,13 @@ def open_store(path: Path) -> Store:
             raise BadFile(path, f"has the layout of another version ({values['format']})", hint="prepare it again")
         info = StoreInfo(**{**values, "resize": ResizeRule(values["resize"])})
         images, masks = (np.load(path / name, mmap_mode="r") for name in (_IMAGES, _MASKS))
+        native_masks = NativeMasks(path)
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         raise BadFile(path, f"is a damaged prepared set ({error})", hint="prepare it again") from error
     shape = (len(images), info.size, info.size)
     if (images.shape, masks.shape) != ((*shape, 3), shape) or (images.dtype, masks.dtype) != (np.uint8, np.bool_):
         raise BadFile(path, "is a damaged prepared set: its arrays have the wrong shape", hint="prepare it again")
     samples = read_samples(path / _SAMPLES)
-    if len(samples) != len(images) or samples_digest(samples) != info.digest:
+    if not len(samples) == len(images) == len(native_masks) or samples_digest(samples) != info.digest:
         raise BadFile(path, "is a damaged prepared set: its list and its pictures disagree", hint="prepare it again")
-    return Store(path, info, samples, images, masks)
+    return Store(path, info, samples, images, masks, native_masks)

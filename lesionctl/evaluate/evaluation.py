@@ -12,6 +12,8 @@ from lesionctl.scoring.overlap import FIGURES
 from lesionctl.scoring.scoreboard import Scoreboard
 
 if TYPE_CHECKING:
+    from lesionctl.dataset.exposure import SeenCount
+    from lesionctl.dataset.samples import Split
     from lesionctl.errors import Failure
     from lesionctl.scoring.counts import Counts
     from lesionctl.scoring.roc import ProbabilityHistogram
@@ -27,30 +29,76 @@ class ImageScore:
         id: Its id.
         source: The set that it came from.
         counts: Its pixels by truth and prediction, at the truth's own size.
+        seen: Whether the model has seen it in training; None where that cannot be known.
     """
 
     id: str
     source: str
     counts: Counts
+    seen: bool | None = None
 
     def figures(self) -> dict[str, float]:
         """Every overlap figure of this picture."""
         return {name: figure(self.counts) for name, figure in FIGURES.items()}
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What a model was scored on, and what it knew of that before.
+
+    Attributes:
+        store_digest: Digest of the prepared set.
+        split: Which of its splits.
+        fold: Of which fold; None where the splits were taken as they stand.
+        training_digest: The model's own word on what it was trained and tuned on; empty where it has none.
+        seen: How many pictures of the split it has seen; None where it does not say.
+        complete: Whether it says all that it has seen.
+        left_out: Whether those that it has seen were not scored.
+    """
+
+    store_digest: str
+    split: Split
+    fold: int | None
+    training_digest: str
+    seen: SeenCount | None
+    complete: bool
+    left_out: bool
+
+    def remark(self) -> str:
+        """What a title must say of pictures that were seen: nothing where there are none."""
+        if self.seen is None or not self.seen.pictures:
+            return ""
+        return f"{self.seen.pictures} of {self.seen.of} seen in training{' and left out' if self.left_out else ''}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same in JSON's forms."""
+        seen = None if self.seen is None else asdict(self.seen)
+        return {
+            "store_digest": self.store_digest,
+            "split": str(self.split),
+            "fold": self.fold,
+            "training_digest": self.training_digest,
+            "seen_in_training": seen and {**seen, "left_out": self.left_out, "complete": self.complete},
+        }
+
+
 class Evaluation:
-    """Scores of a set of pictures, at the size of each truth's own file.
+    """Scores of a set of pictures, at the size of each true mask.
 
     Args:
         prediction: What was scored: a model or a folder.
         truth: What it was compared with.
         threshold: The probability above which a pixel was lesion; None for masks that are made already.
+        origin: What a model was scored on; None for masks that are made already.
     """
 
-    def __init__(self, prediction: str, truth: str, threshold: float | None = None) -> None:
+    def __init__(
+        self, prediction: str, truth: str, threshold: float | None = None, origin: Origin | None = None
+    ) -> None:
         self.prediction = prediction
         self.truth = truth
         self.threshold = threshold
+        self.origin = origin
         self.images: list[ImageScore] = []
         self.failures: list[Failure] = []
         self.board = Scoreboard()
@@ -74,6 +122,7 @@ class Evaluation:
             "prediction": self.prediction,
             "truth": self.truth,
             "threshold": self.threshold,
+            **(self.origin.to_dict() if self.origin else {}),
             "resolution": "each truth mask's own size",
             "n": len(self.images),
             "per_image_mean": self.board.per_image(),
@@ -87,12 +136,13 @@ class Evaluation:
         }
 
     def to_csv(self) -> str:
-        """A row for each picture: id, source, counts of pixels, figures."""
+        """A row for each picture: id, source, whether it was seen (1, 0, or nothing), counts of pixels, figures."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["id", "source", "tp", "fp", "fn", "tn", *FIGURES])
+        writer.writerow(["id", "source", "seen", "tp", "fp", "fn", "tn", *FIGURES])
         for image in self.images:
             counts = image.counts
             numbers = [f"{value:.6f}" for value in image.figures().values()]
-            writer.writerow([image.id, image.source, counts.tp, counts.fp, counts.fn, counts.tn, *numbers])
+            seen = "" if image.seen is None else int(image.seen)
+            writer.writerow([image.id, image.source, seen, counts.tp, counts.fp, counts.fn, counts.tn, *numbers])
         return text.getvalue()

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lesionctl.errors import BadFile, Failure
-from lesionctl.evaluate.evaluation import Evaluation, ImageScore
-from lesionctl.imaging.masks import read_mask
+from lesionctl.dataset.samples import Split
+from lesionctl.errors import Failure, UsageError
+from lesionctl.evaluate.evaluation import Evaluation, ImageScore, Origin
+from lesionctl.evaluate.leak_gate import WhenSeen, pass_leak_gate
 from lesionctl.progress import Progress, Silent, track
 from lesionctl.runtime.stream import Segmented, segment_files
 from lesionctl.runtime.threads import parallel_map
@@ -18,52 +19,87 @@ from lesionctl.scoring.roc import ProbabilityHistogram
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lesionctl.dataset.samples import Sample
+    from lesionctl.dataset.store import Store
     from lesionctl.imaging.arrays import Mask
     from lesionctl.runtime.segmenter import Segmenter
 
 
 def evaluate_model(
-    segmenter: Segmenter, samples: list[Sample], truth: str, progress: Progress | None = None
+    segmenter: Segmenter,
+    store: Store,
+    split: Split = Split.TEST,
+    *,
+    fold: int | None = None,
+    when_seen: WhenSeen = WhenSeen.REFUSE,
+    progress: Progress | None = None,
 ) -> Evaluation:
-    """Segment each sample's picture file as `predict` would, and score it against its mask file at the mask's own size.
+    """Segment each picture file of a split as `predict` would, and score it against its mask at the mask's own size.
 
     Args:
         segmenter: The model.
-        samples: What to score.
-        truth: What the samples are called in the result.
+        store: The prepared set.
+        split: Which of its splits.
+        fold: Which fold's splits; None takes the splits as they stand.
+        when_seen: What to do with pictures that the model has seen. Refused is only to call them a test: of the other
+            splits they are scored and marked.
         progress: Who listens.
 
     Returns:
         The scores. A picture that cannot be segmented counts as one in which nothing was found, and is named among the
-        failures; a picture whose truth cannot be read has no score and is named too.
-    """
-    evaluation = Evaluation(segmenter.spec.name, truth, segmenter.spec.threshold)
-    segmented = segment_files(segmenter, (sample.image for sample in samples))
+        failures.
 
-    def score(
-        pair: tuple[Sample, Segmented | Failure],
-    ) -> tuple[ImageScore | None, ProbabilityHistogram, list[Failure]]:
-        sample, outcome = pair
-        histogram, failures = ProbabilityHistogram(), []
-        try:
-            mask = read_mask(sample.mask)
-        except BadFile as error:
-            return None, histogram, [Failure(error.path, error.reason)]
+    Raises:
+        UsageError: The set has no such fold or split.
+        GateError: See `pass_leak_gate`.
+        BadFile: The set's masks are damaged.
+    """
+    progress = progress or Silent()
+    spec = segmenter.spec
+    if fold is not None:
+        store = store.at_fold(fold)
+    truth = f"{store.path}, {split} split" + ("" if fold is None else f" of fold {fold}")
+    rows = store.rows(split).tolist()
+    samples = store.samples
+    if not rows:
+        raise UsageError(f"{store.path} has no {split} split", hint="prepare it with --split 70/10/20")
+
+    if split is not Split.TEST and when_seen is WhenSeen.REFUSE:
+        when_seen = WhenSeen.MARK
+    seen = pass_leak_gate(spec, [samples[row] for row in rows], truth, when_seen, progress)
+    if when_seen is WhenSeen.SKIP:
+        rows = [row for row in rows if not spec.seen.has_seen(samples[row])]
+    origin = Origin(
+        store_digest=store.info.digest,
+        split=split,
+        fold=fold,
+        training_digest=spec.training_digest,
+        seen=seen,
+        complete=spec.seen.complete,
+        left_out=when_seen is WhenSeen.SKIP,
+    )
+    evaluation = Evaluation(spec.name, truth, spec.threshold, origin)
+
+    def score(pair: tuple[int, Segmented | Failure]) -> tuple[ImageScore, ProbabilityHistogram, Failure | None]:
+        row, outcome = pair
+        sample = samples[row]
+        mask = store.native_masks.read(row, sample.height, sample.width)
         prediction: Mask = np.zeros_like(mask)
+        histogram, failure = ProbabilityHistogram(), None
         if isinstance(outcome, Failure):
-            failures.append(outcome)
+            failure = outcome
         elif (outcome.frame.height, outcome.frame.width) != mask.shape:
-            failures.append(Failure(sample.image, "the picture is not of its mask's size"))
+            failure = Failure(sample.image, "the picture is not of its mask's size")
         else:
             probability = outcome.frame.restore(outcome.probability)
-            prediction = probability > segmenter.spec.threshold
+            prediction = probability > spec.threshold
             histogram.update(probability, mask)
-        return ImageScore(sample.id, sample.source, count(prediction, mask)), histogram, failures
+        counts = count(prediction, mask)
+        return ImageScore(sample.id, sample.source, counts, spec.seen.has_seen(sample)), histogram, failure
 
-    pairs: Iterator[tuple[Sample, Segmented | Failure]] = zip(samples, segmented, strict=True)
-    for result, histogram, failures in track(progress or Silent(), parallel_map(score, pairs), "scoring", len(samples)):
-        evaluation.failures += failures
-        if result is not None:
-            evaluation.add(result, histogram)
+    segmented = segment_files(segmenter, (samples[row].image for row in rows))
+    pairs: Iterator[tuple[int, Segmented | Failure]] = zip(rows, segmented, strict=True)
+    for result, histogram, failure in track(progress, parallel_map(score, pairs), "scoring", len(rows)):
+        if failure is not None:
+            evaluation.failures.append(failure)
+        evaluation.add(result, histogram)
     return evaluation

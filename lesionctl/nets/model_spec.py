@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from lesionctl.dataset.exposure import Exposure
 from lesionctl.imaging.frame import Frame
 from lesionctl.imaging.resize_rule import ResizeRule
 from lesionctl.nets.spec import NetSpec
@@ -32,6 +33,7 @@ class ModelSpec:
         training_data: What it learned from, in words.
         training_digest: SHA-256 of the samples it was trained and tuned on, in hex.
         ancestors: The training digests of the models that its weights started from, oldest first.
+        seen: What it and its ancestors were trained and tuned on; empty where the file does not say.
         scores: Figures of the model, by a name that says data, split and aggregation.
         format: Version of this structure.
     """
@@ -47,6 +49,7 @@ class ModelSpec:
     training_data: str = "not stated"
     training_digest: str = ""
     ancestors: tuple[str, ...] = ()
+    seen: Exposure = field(default=Exposure(), repr=False)
     scores: dict[str, float] = field(default_factory=dict)
     format: int = _FORMAT
 
@@ -56,7 +59,10 @@ class ModelSpec:
 
     def to_json(self) -> str:
         """The text that travels in a model file."""
-        return json.dumps(asdict(self), sort_keys=True)
+        values = {**asdict(self), "seen": self.seen.to_dict()}
+        if self.seen == Exposure():  # as in files of the time before models said it
+            del values["seen"]
+        return json.dumps(values, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> ModelSpec:
@@ -72,6 +78,7 @@ class ModelSpec:
             net = values["net"]
             values["net"] = NetSpec(**{**net, "decoder_channels": tuple(net["decoder_channels"])})
             values["resize"] = ResizeRule(values["resize"])
+            values["seen"] = Exposure.from_dict(values["seen"]) if "seen" in values else Exposure()
             for name in ("mean", "std", "ancestors"):
                 values[name] = tuple(values.get(name, ()))
             return cls(**values)

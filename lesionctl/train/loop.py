@@ -12,13 +12,9 @@ import torch
 from torch.optim.swa_utils import AveragedModel
 
 from lesionctl.dataset.samples import Split
-from lesionctl.dataset.store import Store, open_store, samples_digest
+from lesionctl.dataset.store import open_store
 from lesionctl.errors import Interrupted, LesionctlError, MissingExtra, UsageError
-from lesionctl.nets.build import build_net
-from lesionctl.nets.encoders import input_statistics
 from lesionctl.nets.model_file import load_model, save_model
-from lesionctl.nets.model_spec import ModelSpec
-from lesionctl.nets.spec import NetSpec
 from lesionctl.nets.timm_import import param_groups_weight_decay
 from lesionctl.progress import Progress, Silent
 from lesionctl.runtime.depthwise import train_depthwise_in_float32
@@ -30,14 +26,17 @@ from lesionctl.train.losses import bce_dice_loss
 from lesionctl.train.options import Resume, TrainOptions
 from lesionctl.train.record import write_config, write_curves, write_metrics
 from lesionctl.train.schedule import warmup_cosine
+from lesionctl.train.start import remark_on, start
 from lesionctl.train.state import RunState, identify_run, load_state, save_state
-from lesionctl.train.stop import listen_for_stop
+from lesionctl.runtime.stop import listen_for_stop
 from lesionctl.train.validate import choose_threshold, score_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from torch import Tensor, nn
+    from torch import Tensor
+
+    from lesionctl.dataset.exposure import SeenCount
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,7 @@ class TrainResult:
         best_epoch: The best of them, from 1.
         threshold: The model's threshold.
         validation: Per-image mean figures of the model on the validation split, at the store's resolution.
+        seen: How many pictures of that split its ancestor has seen; None where there is none, or it does not say.
     """
 
     model: Path
@@ -57,6 +57,12 @@ class TrainResult:
     best_epoch: int
     threshold: float
     validation: dict[str, float]
+    seen: SeenCount | None
+
+    @property
+    def remark(self) -> str:
+        """What must be said beside the validation figures; often nothing."""
+        return remark_on(self.seen)
 
 
 def train(
@@ -78,19 +84,22 @@ def train(
 
     Raises:
         UsageError: The options make no sense for this store or this machine, or `out` holds another run.
+        GateError: The model to start from has seen pictures of the validation split.
         Interrupted: A signal asked to stop; the state is saved.
         LesionctlError: The loss is no longer a number.
     """
     progress = progress or Silent()
     compute = choose_compute(options.device, options.precision)
     store = open_store(store_path)
+    if options.fold is not None:
+        store = store.at_fold(options.fold)
     train_rows, val_rows = store.rows(Split.TRAIN), store.rows(Split.VALIDATION)
     for split, rows in ((Split.TRAIN, train_rows), (Split.VALIDATION, val_rows)):
         if not len(rows):
             raise UsageError(f"{store_path} has no {split} split", hint="prepare it with --split 70/10/20")
 
     torch.manual_seed(options.seed)
-    spec, net = _start(options, store)
+    spec, net, seen = start(options, store, progress)
     net = compute.place(net)
     ema = AveragedModel(net, multi_avg_fn=_running_mean(options.ema), use_buffers=True)
     train_depthwise_in_float32(net, compute)
@@ -114,7 +123,9 @@ def train(
             modules[name].load_state_dict(values)
     if state.epoch or state.step:
         progress.say(f"going on with epoch {state.epoch + 1}, step {state.step + 1}")
-    write_config(out / "config.toml", store_path.resolve(), options)
+    remark = remark_on(seen)
+    remarks = [f"data: {run['data']}"] + ([f"validation: {remark}"] if remark else [])
+    write_config(out / "config.toml", store_path.resolve(), options, remarks)
 
     def save() -> None:
         state.modules = {name: module.state_dict() for name, module in modules.items()}
@@ -196,45 +207,13 @@ def train(
     best = TorchSegmenter(best_spec, best_net, compute)
     best.spec = replace(best_spec, threshold=choose_threshold(best, store, val_rows))
     validation = score_rows(best, store, val_rows)
-    scores = {f"validation split, per-image mean {name}, {store.info.size} px": v for name, v in validation.items()}
+    where = f"{store.info.size} px" + (f" ({remark})" if remark else "")
+    scores = {f"validation split, per-image mean {name}, {where}": value for name, value in validation.items()}
     save_model(model, replace(best.spec, scores=scores), best_net.state_dict())
-    return TrainResult(model, state.epoch, state.best_epoch + 1, best.spec.threshold, validation)
+    return TrainResult(model, state.epoch, state.best_epoch + 1, best.spec.threshold, validation, seen)
 
 
 _SHOWN = ("epoch", "lr", "loss", "images_per_second", "val_dice", "val_jaccard", "val_thresholded_jaccard")
-
-
-def _start(options: TrainOptions, store: Store) -> tuple[ModelSpec, nn.Module]:
-    """The network to begin with, and how it is used."""
-    seen = samples_digest([sample for sample in store.samples if sample.split is not Split.TEST])
-    if options.init:
-        ancestor, net = load_model(Path(options.init))
-        return replace(
-            ancestor,
-            size=options.size,
-            resize=store.info.resize,
-            threshold=0.5,
-            name=options.name,
-            licence=f"{options.licence}; its first weights: {ancestor.licence}",
-            training_data=f"{options.training_data}; before that: {ancestor.training_data}",
-            training_digest=seen,
-            ancestors=(*ancestor.ancestors, ancestor.training_digest),
-            scores={},
-        ), net
-    mean, std = input_statistics(options.encoder)
-    net_spec = NetSpec(options.encoder, options.decoder_channels, options.decoder_stride)
-    spec = ModelSpec(
-        net=net_spec,
-        size=options.size,
-        mean=mean,
-        std=std,
-        resize=store.info.resize,
-        name=options.name,
-        licence=options.licence,
-        training_data=options.training_data,
-        training_digest=seen,
-    )
-    return spec, build_net(net_spec, None if options.encoder_weights == "none" else options.encoder_weights)
 
 
 def _running_mean(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:

@@ -30,6 +30,8 @@ class TrainOptions:
         encoder: timm's name of the encoder.
         encoder_weights: A file, "hub", or "none" for random weights.
         init: A model file whose network and weights to start from; the encoder options then do not apply.
+        allow_seen: Whether that model may have seen the validation pictures; the scores are marked then.
+        fold: Which fold of a prepared set to validate on; None takes its splits as they stand.
         decoder_channels: Width of each decoder level, deepest first.
         decoder_stride: Where the decoder stops: 1, 2 or 4.
         size: Side of the network's square input, in pixels.
@@ -57,6 +59,8 @@ class TrainOptions:
     encoder: str = "tf_efficientnet_lite0"
     encoder_weights: str = "hub"
     init: str = ""
+    allow_seen: bool = False
+    fold: int | None = None
     decoder_channels: tuple[int, ...] = (256, 128, 64, 32, 16)
     decoder_stride: int = 2
     size: int = 256
@@ -99,10 +103,9 @@ class TrainOptions:
                 raise UsageError(f"--{name.replace('_', '-')} cannot be {getattr(self, name)}")
 
     def resolved(self) -> dict[str, Any]:
-        """Every value, in forms that TOML has."""
-        values = asdict(self)
+        """Every value that there is, in forms that TOML has."""
         return {
-            **values,
+            **{name: value for name, value in asdict(self).items() if value is not None},
             "decoder_channels": list(self.decoder_channels),
             "precision": str(self.precision),
         }

@@ -12,6 +12,7 @@ from lesionctl.atomic import write_bytes, write_text
 from lesionctl.errors import MissingExtra
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from lesionctl.train.options import TrainOptions
@@ -20,13 +21,15 @@ Row = dict[str, float]
 """One epoch: epoch, lr, loss, images_per_second, and the validation figures val_dice, val_jaccard, ..."""
 
 
-def write_config(path: Path, store: Path, options: TrainOptions) -> None:
-    """The resolved configuration, in the form that `--config` takes back."""
+def write_config(path: Path, store: Path, options: TrainOptions, remarks: Sequence[str]) -> None:
+    """The resolved configuration, in the form that `--config` takes back, below remarks for people."""
     values: dict[str, Any] = {"store": str(store), **options.resolved()}
-    unused = ("encoder", "encoder_weights", "decoder_channels", "decoder_stride") if options.init else ("init",)
+    unused = (
+        ("encoder", "encoder_weights", "decoder_channels", "decoder_stride") if options.init else ("init", "allow_seen")
+    )
     for name in unused:
         del values[name]
-    write_text(path, tomli_w.dumps({"train": values}))
+    write_text(path, "".join(f"# {remark}\n" for remark in remarks) + tomli_w.dumps({"train": values}))
 
 
 def write_metrics(path: Path, history: list[Row]) -> None:

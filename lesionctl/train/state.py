@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lesionctl.train.record import Row
 
 # What may change between a stop and the going on without making it another run.
-_FREE_TO_CHANGE = ("workers", "device")
+_FREE_TO_CHANGE = ("workers", "device", "allow_seen")
 
 
 @dataclass
@@ -56,6 +56,7 @@ class RunState:
 def identify_run(options: TrainOptions, store: StoreInfo) -> dict[str, Any]:
     """What makes two runs the same run: data and options, less those that change nothing of the result."""
     values = {name: value for name, value in options.resolved().items() if name not in _FREE_TO_CHANGE}
+    values["fold"] = options.fold
     values["data"] = f"{store.digest} at {store.size} px, {store.resize}"
     for name in ("encoder_weights", "init"):  # a file may be replaced under the same name
         values[name] = _fingerprint_file(values[name])

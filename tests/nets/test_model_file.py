@@ -12,6 +12,7 @@ import safetensors
 import safetensors.torch
 import torch
 
+from lesionctl.dataset.exposure import Exposure
 from lesionctl.errors import BadFile
 from lesionctl.imaging.frame import Frame
 from lesionctl.imaging.resize_rule import ResizeRule
@@ -37,9 +38,28 @@ def test_spec_with_every_field_set_survives_its_text():
         training_data="ISIC 2018",
         training_digest="0a" * 32,
         ancestors=("1b" * 32, "2c" * 32),
+        seen=Exposure(frozenset({0, 5, 2**64 - 1}), complete=True),
         scores={"dice": 0.9},
     )
     assert ModelSpec.from_json(spec.to_json()) == spec
+
+
+def test_spec_that_says_nothing_of_what_it_has_seen_reads_as_it_did_before_models_said_it(tiny_spec):
+    values = json.loads(tiny_spec.to_json())
+    assert "seen" not in values
+    assert values["format"] == 1
+    assert ModelSpec.from_json(json.dumps(values)).seen == Exposure()
+
+
+def test_model_file_carries_what_was_seen_of_8500_pictures(tmp_path, tiny_spec, tiny_net, model_file):
+    seen = Exposure(frozenset(n * 2**49 + n for n in range(21_000)), complete=True)
+    spec = replace(tiny_spec, seen=seen)
+    save_model(tmp_path / "m.safetensors", spec, tiny_net.state_dict())
+    assert read_model_spec(tmp_path / "m.safetensors") == spec
+    assert load_model(tmp_path / "m.safetensors")[0].seen.numbers == seen.numbers
+    grown = (tmp_path / "m.safetensors").stat().st_size - model_file.stat().st_size
+    assert 224_000 <= grown <= 224_200  # 21,000 keys of 8 bytes in base64
+    assert "seen" not in repr(spec)
 
 
 def test_spec_maps_pictures_by_its_own_rule(tiny_spec):
@@ -127,10 +147,21 @@ def test_weights_alone_are_no_model(tmp_path):
         (lambda values: json.dumps({**values, "format": 2}), r"it has the format of another version \(2\)"),
         (lambda values: json.dumps({**values, "colour": "red"}), "it does not describe a model"),
         (lambda values: json.dumps({**values, "resize": "stretch"}), "stretch"),
+        (lambda values: json.dumps({**values, "seen": {"numbers": "AAAA"}}), "does not say rightly what it has seen"),
         (lambda values: json.dumps({**values, "net": {"encoder": "x"}}), "it does not describe a model"),
         (lambda values: json.dumps({**values, "net": {**values["net"], "decoder_stride": 3}}), "decoder's stride is 3"),
     ],
-    ids=["text", "list", "nothing", "version", "unknown field", "unknown rule", "net of little", "impossible net"],
+    ids=[
+        "text",
+        "list",
+        "nothing",
+        "version",
+        "unknown field",
+        "unknown rule",
+        "no exposure",
+        "net of little",
+        "impossible net",
+    ],
 )
 def test_description_of_something_else_is_a_bad_file(tmp_path, tiny_spec, change, reason):
     text = change(json.loads(tiny_spec.to_json()))

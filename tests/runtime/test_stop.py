@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from lesionctl.train.stop import listen_for_stop
+from lesionctl.runtime.stop import listen_for_stop
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGUSR1"])

@@ -12,15 +12,16 @@ import pytest
 import safetensors.torch
 import torch
 
+from lesionctl.dataset.exposure import Exposure, SeenCount
 from lesionctl.dataset.samples import Split
 from lesionctl.dataset.store import open_store, samples_digest
-from lesionctl.errors import LesionctlError, UsageError
+from lesionctl.errors import GateError, LesionctlError, UsageError
 from lesionctl.imaging.resize_rule import ResizeRule
 from lesionctl.nets.encoders import input_statistics
 from lesionctl.nets.model_file import load_model, read_model_spec
 from lesionctl.nets.spec import NetSpec
 from lesionctl.prepare.prepare import PrepareOptions, prepare
-from lesionctl.prepare.sources import Source
+from lesionctl.prepare.sources import FolderSource
 from lesionctl.prepare.split import Shares
 from lesionctl.progress import Silent
 from lesionctl.runtime.device import choose_compute
@@ -55,7 +56,7 @@ def test_metrics_have_a_row_for_each_epoch_under_these_names(run_dir):
 def test_configuration_gives_the_options_back(run_dir, store_path, tiny_options):
     values = tomllib.loads((run_dir / "config.toml").read_text())["train"]
     resolved = tiny_options.resolved()
-    del resolved["init"]
+    del resolved["init"], resolved["allow_seen"]
     assert values == {"store": str(store_path.resolve()), **resolved}
 
 
@@ -66,6 +67,7 @@ def test_model_says_what_it_is(finished_run, store_path, tiny_options):
     assert (spec.mean, spec.std) == input_statistics(tiny_options.encoder)
     assert (spec.size, spec.name) == (64, "tiny")
     assert spec.training_digest == samples_digest(seen)
+    assert spec.seen == Exposure.of(seen)
     assert spec.threshold == finished_run.threshold
     assert sorted(spec.scores.values()) == pytest.approx(sorted(finished_run.validation.values()))
     assert all("validation" in name and "per-image mean" in name and "64 px" in name for name in spec.scores)
@@ -160,6 +162,7 @@ def test_training_goes_on_from_a_model(store_path, tiny_options, tmp_path, model
     spec = read_model_spec(result.model)
     assert (spec.net, spec.mean, spec.std) == (tiny_spec.net, tiny_spec.mean, tiny_spec.std)
     assert spec.ancestors == (tiny_spec.training_digest,)
+    assert (result.seen, spec.seen.complete) == (None, False)  # it does not say what it has seen
     assert tiny_spec.licence in spec.licence
     assert not set(spec.scores) & set(tiny_spec.scores)
     before, after = safetensors.torch.load_file(model_file), safetensors.torch.load_file(result.model)
@@ -167,11 +170,47 @@ def test_training_goes_on_from_a_model(store_path, tiny_options, tmp_path, model
     assert all(torch.allclose(before[name], after[name], atol=1e-6) for name in weights)
 
 
+def test_validation_that_the_ancestor_has_seen_is_refused_or_marks_every_score(
+    finished_run, other_split_path, tiny_options, tmp_path
+):
+    store, ancestor = open_store(other_split_path), read_model_spec(finished_run.model)
+    validation = [sample for sample in store.samples if sample.split is Split.VALIDATION]
+    seen = sum(ancestor.seen.has_seen(sample) for sample in validation)
+    options = replace(tiny_options, init=str(finished_run.model), epochs=1)
+    with pytest.raises(GateError, match=f"has seen {seen} of the {len(validation)} pictures of the validation split"):
+        train(other_split_path, tmp_path / "run", options)
+    assert not (tmp_path / "run").exists()
+
+    result = train(other_split_path, tmp_path / "run", replace(options, allow_seen=True))
+    assert result.seen == SeenCount(seen, len(validation), {"sha256": seen})
+    assert result.remark == f"{seen} of {len(validation)} pictures seen by its ancestor"
+    spec = read_model_spec(result.model)
+    assert len(spec.scores) == len(FIGURES)
+    assert all(name.endswith(f", 64 px ({result.remark})") for name in spec.scores)
+    assert f"# validation: {result.remark}\n" in (tmp_path / "run" / "config.toml").read_text()
+    assert spec.seen == ancestor.seen | Exposure.of(s for s in store.samples if s.split is not Split.TEST)
+
+
+def test_a_fold_is_validated_on_and_is_part_of_what_the_run_is(folded_path, tiny_options, tmp_path):
+    store, options = open_store(folded_path), replace(tiny_options, epochs=1, fold=1)
+    result = train(folded_path, tmp_path, options)
+    spec = read_model_spec(result.model)
+    at_fold = [sample for sample in store.at_fold(1).samples if sample.split is not Split.TEST]
+    assert spec.training_digest == samples_digest(at_fold)
+    assert spec.seen == Exposure.of(at_fold)
+    segmenter = TorchSegmenter(*load_model(result.model), choose_compute("cpu", Precision.FP32))
+    assert score_rows(segmenter, store, store.at_fold(1).rows(Split.VALIDATION)) == result.validation
+    with pytest.raises(UsageError, match="holds a run with another fold: 1, not 2"):
+        train(folded_path, tmp_path, replace(options, fold=2))
+    with pytest.raises(UsageError, match="has no fold 3"):
+        train(folded_path, tmp_path / "other", replace(options, fold=3))
+
+
 @pytest.mark.parametrize(
     ("shares", "missing"), [(Shares(100, 0, 0), "val"), (Shares(80, 0, 20), "val")], ids=["all to train", "no val"]
 )
 def test_store_without_a_validation_split_is_refused(demo, tiny_options, tmp_path, shares, missing):
-    store = prepare([Source.from_folder(demo)], tmp_path / "store", PrepareOptions(size=32, shares=shares)).store
+    store = prepare([FolderSource.at(demo)], tmp_path / "store", PrepareOptions(size=32, shares=shares)).store
     with pytest.raises(UsageError, match=f"has no {missing} split"):
         train(store, tmp_path / "run", tiny_options)
     assert not (tmp_path / "run").exists()
@@ -179,7 +218,7 @@ def test_store_without_a_validation_split_is_refused(demo, tiny_options, tmp_pat
 
 def test_padded_pictures_and_other_sizes_are_trained_on(demo, tiny_options, tmp_path):
     options = PrepareOptions(size=48, resize=ResizeRule.PAD)
-    store = prepare([Source.from_folder(demo)], tmp_path / "store", options).store
+    store = prepare([FolderSource.at(demo)], tmp_path / "store", options).store
     result = train(store, tmp_path / "run", replace(tiny_options, epochs=1, precision=Precision.BF16))
     spec = read_model_spec(result.model)
     assert (spec.resize, spec.size) == (ResizeRule.PAD, 64)

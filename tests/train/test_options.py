@@ -51,3 +51,5 @@ def test_resolved_options_survive_toml(tiny_options):
     assert tomllib.loads(tomli_w.dumps(values)) == values
     assert values["decoder_channels"] == [32, 24, 16, 16, 8]
     assert values["precision"] == "fp32"
+    assert "fold" not in values
+    assert TrainOptions(fold=0).resolved()["fold"] == 0

@@ -29,13 +29,16 @@ def test_metrics_are_a_row_for_each_epoch(tmp_path):
 @pytest.mark.parametrize(
     ("options", "absent"),
     [
-        (TrainOptions(), {"init"}),
+        (TrainOptions(), {"init", "allow_seen"}),
+        (TrainOptions(fold=0), {"init", "allow_seen"}),
         (TrainOptions(init="m.safetensors"), {"encoder", "encoder_weights", "decoder_channels", "decoder_stride"}),
     ],
 )
 def test_configuration_is_toml_of_every_option_that_applies(tmp_path, options, absent):
-    write_config(tmp_path / "config.toml", tmp_path / "store", options)
-    values = tomllib.loads((tmp_path / "config.toml").read_text())["train"]
+    write_config(tmp_path / "config.toml", tmp_path / "store", options, ["data: a digest", "validation: seen"])
+    text = (tmp_path / "config.toml").read_text()
+    assert text.startswith("# data: a digest\n# validation: seen\n[train]\n")
+    values = tomllib.loads(text)["train"]
     expected = {"store": str(tmp_path / "store"), **options.resolved()}
     assert values == {name: value for name, value in expected.items() if name not in absent}
 

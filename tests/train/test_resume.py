@@ -16,8 +16,8 @@ from lesionctl.errors import ExitCode, UsageError
 from lesionctl.imaging.masks import encode_mask, read_mask
 from lesionctl.nets.build import build_net
 from lesionctl.prepare.prepare import PrepareOptions, prepare
-from lesionctl.prepare.sources import Source
-from lesionctl.train import loop
+from lesionctl.prepare.sources import FolderSource
+from lesionctl.train import start
 from lesionctl.train.loop import train
 from lesionctl.train.options import Resume
 
@@ -77,7 +77,7 @@ def test_random_numbers_of_the_network_go_on_where_they_were(
         )
         return net
 
-    monkeypatch.setattr(loop, "build_net", build_with_dropout)
+    monkeypatch.setattr(start, "build_net", build_with_dropout)
     whole = train(store_path, tmp_path / "whole", tiny_options)
     interrupt(store_path, tmp_path / "stopped", tiny_options, 2)
     stopped = train(store_path, tmp_path / "stopped", tiny_options)
@@ -124,10 +124,10 @@ def another_size(demo):
 
 @pytest.mark.parametrize("change", [another_split, other_masks, another_size])
 def test_other_data_are_refused(copied_demo, tiny_options, tmp_path, interrupt, change):
-    first = prepare([Source.from_folder(copied_demo)], tmp_path / "first", PrepareOptions(size=64)).store
+    first = prepare([FolderSource.at(copied_demo)], tmp_path / "first", PrepareOptions(size=64)).store
     interrupt(first, tmp_path / "run", tiny_options, 1)
     options = PrepareOptions(**{"size": 64, **change(copied_demo)})
-    second = prepare([Source.from_folder(copied_demo)], tmp_path / "second", options).store
+    second = prepare([FolderSource.at(copied_demo)], tmp_path / "second", options).store
     with pytest.raises(UsageError, match="holds a run with another data"):
         train(second, tmp_path / "run", tiny_options)
 

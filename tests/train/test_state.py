@@ -74,6 +74,7 @@ def test_standing_state_is_refused_by_who_wants_to_begin(saved):
         ("seed", 1, "0", "1"),
         ("encoder", "resnet18", "tf_efficientnet_lite0", "resnet18"),
         ("augment", False, "True", "False"),
+        ("fold", 0, "None", "0"),
         ("decoder_channels", (8, 8, 8, 8, 8), r"\[256, 128, 64, 32, 16\]", r"\[8, 8, 8, 8, 8\]"),
     ],
 )
@@ -97,7 +98,14 @@ def test_other_data_are_refused(saved, change, now):
         load_state(saved, identify_run(OPTIONS, replace(STORE, **change)), Resume.MUST)
 
 
-@pytest.mark.parametrize(("name", "value"), [("workers", 4), ("device", "cuda")])
+def test_a_fold_of_a_run_cannot_be_left_out_or_changed(tmp_path):
+    save_state(tmp_path / "state.pt", RunState(identify_run(replace(OPTIONS, fold=0), STORE)))
+    for fold in (None, 1):
+        with pytest.raises(UsageError, match=f"holds a run with another fold: 0, not {fold}"):
+            load_state(tmp_path / "state.pt", identify_run(replace(OPTIONS, fold=fold), STORE), Resume.AUTO)
+
+
+@pytest.mark.parametrize(("name", "value"), [("workers", 4), ("device", "cuda"), ("allow_seen", True)])
 def test_what_changes_nothing_of_the_result_may_change(saved, name, value):
     assert load_state(saved, identify_run(replace(OPTIONS, **{name: value}), STORE), Resume.MUST).step == 7
 

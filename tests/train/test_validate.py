@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from lesionctl.dataset.samples import Sample, Split
+from lesionctl.dataset.native_masks import pack
 from lesionctl.dataset.store import StoreWriter, open_store
 from lesionctl.imaging.resize_rule import ResizeRule
 from lesionctl.nets.model_spec import ModelSpec
@@ -29,15 +27,15 @@ class Red(Segmenter):
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(tmp_path, make_sample):
     """Twenty pictures of 8 by 8: red 200 on the left half, 100 on a quarter; the lesion is the left half."""
     writer = StoreWriter(tmp_path, 8, ResizeRule.SQUASH)
     image, mask = np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), bool)
     image[:, :4, 0], image[:, 4:6, 0], mask[:, :4] = 200, 100, True
-    sample = Sample("", "s", "g", Split.VALIDATION, tmp_path, tmp_path, 8, 8, 0.5, "", "")
     for _ in range(20):
-        writer.append(image, mask)
-    writer.finish([replace(sample, id=str(n)) for n in range(20)], seed=0)
+        writer.append(image, mask, pack(mask))
+    writer.close()
+    writer.describe([make_sample(str(n), height=8, width=8) for n in range(20)], seed=0)
     return open_store(tmp_path)
 
 
