@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
-from lesionctl.progress import Silent, track
+import pytest
+
+from lesionctl.progress import Silent, format_bytes, track
 
 
 class Counting(Silent):
@@ -42,6 +44,30 @@ def test_silent_takes_everything():
     with silent.task("work", 2) as task:
         task.advance()
         task.note("half")
+    with silent.task("loading", None, unit="bytes", done=3) as task:
+        task.advance(-3)
     silent.row({"loss": 1.0})
     silent.say("hello")
     silent.warn("careful")
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1.0 KB"),
+        (759706, "742 KB"),
+        (1024**2, "1 MB"),
+        (27402895, "26.1 MB"),
+        (11165358566, "10.4 GB"),
+        (3 * 1024**4, "3 TB"),
+    ],
+)
+def test_sizes_are_written_as_the_sets_own_pages_write_them(count, text):
+    assert format_bytes(count) == text
+
+
+def test_a_part_of_a_whole_has_its_unit():
+    assert format_bytes(1.2 * 1024**3, 10.4 * 1024**3) == "1.2/10.4 GB"
+    assert format_bytes(0, 5 * 1024) == "0/5 KB"

@@ -62,7 +62,7 @@ def global_options(
 ) -> None:
     """Set up what every subcommand uses; a value typed beats a variable, which beats a file."""
     terminal = terminal_of(context)
-    terminal.quiet, terminal.debug = quiet, debug
+    terminal.quiet, terminal.debug, terminal.offline = quiet, debug, offline
     if not debug:  # libraries warn of what their authors should mend; a person is told by this program alone
         warnings.simplefilter("ignore")
     if offline:

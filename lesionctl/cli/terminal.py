@@ -7,16 +7,17 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from lesionctl.errors import LesionctlError
-from lesionctl.progress import Task
+from lesionctl.progress import Task, Unit, format_bytes
 
 _LOG_EVERY = 10.0  # seconds between log lines where there is no terminal to draw a bar on
 
@@ -27,11 +28,13 @@ class Terminal:
     Attributes:
         quiet: Say nothing on stderr but warnings and errors.
         debug: Show the traceback of an error.
+        offline: Never open a network connection.
     """
 
     def __init__(self) -> None:
         self.quiet = False
         self.debug = False
+        self.offline = False
         self._out = Console(soft_wrap=True, highlight=False)
         self._err = Console(stderr=True, soft_wrap=True, highlight=False)
         self._columns: list[str] = []
@@ -76,14 +79,18 @@ class Terminal:
             self._err.print(Text.assemble(("hint: ", "bold cyan"), error.hint))
 
     @contextmanager
-    def task(self, description: str, total: int | None = None) -> Iterator[Task]:
+    def task(
+        self, description: str, total: int | None = None, *, unit: Unit = "steps", done: int = 0
+    ) -> Iterator[Task]:
         """A bar on a terminal; elsewhere a log line every ten seconds."""
         if self.quiet:
             yield _HiddenTask()
-        elif self._err.is_terminal:
-            yield from self._bar(description, total)
+            return
+        count = _Count(total, unit, done)
+        if self._err.is_terminal:
+            yield from self._bar(description, count)
         else:
-            log = _LogTask(self, description, total)
+            log = _LogTask(self, description, count)
             yield log
             log.close()
 
@@ -98,20 +105,59 @@ class Terminal:
             self.say("  ".join(f"{_heading(name):>8}" for name in values))
         self.say("  ".join(f"{text:>{max(8, len(_heading(name)))}}" for name, text in texts.items()))
 
-    def _bar(self, description: str, total: int | None) -> Iterator[Task]:
+    def _bar(self, description: str, count: _Count) -> Iterator[Task]:
         bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[amount]}"),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(compact=True),
             TextColumn("{task.fields[note]}"),
             console=self._err,
             transient=True,
         )
-        task = bar.add_task(description, total=total, rate="", note="")
+        task = bar.add_task(
+            description, total=count.total, completed=count.done, amount=count.amount(), rate="", note=""
+        )
         with bar:
-            yield _BarTask(bar, task)
+            yield _BarTask(bar, task, count)
+
+
+class _Count:
+    """How much of a piece of work is done, in words; several threads may add to it."""
+
+    def __init__(self, total: int | None, unit: Unit, done: int) -> None:
+        self.total = total
+        self.done = self._before = done
+        self._bytes = unit == "bytes"
+        self._began = time.monotonic()
+        self._lock = Lock()
+
+    def add(self, steps: int) -> None:
+        with self._lock:
+            self.done += steps
+
+    def amount(self) -> str:
+        if self._bytes:
+            return format_bytes(self.done, self.total)
+        return str(self.done) if self.total is None else f"{self.done}/{self.total}"
+
+    def rate(self) -> str:
+        rate = self._rate()
+        return f"{format_bytes(rate)}/s" if self._bytes else f"{rate:.1f}/s"
+
+    def time_left(self) -> str:
+        """Such as `4 min left`; nothing where nobody can know."""
+        rate = self._rate()
+        if self.total is None or rate <= 0 or self.done >= self.total:
+            return ""
+        seconds = (self.total - self.done) / rate
+        if seconds < 90:
+            return f"{seconds:.0f} s left"
+        return f"{seconds / 60:.0f} min left" if seconds < 5400 else f"{seconds / 3600:.1f} h left"
+
+    def _rate(self) -> float:
+        return max(self.done - self._before, 0) / max(time.monotonic() - self._began, 1e-9)
 
 
 class _HiddenTask:
@@ -123,49 +169,47 @@ class _HiddenTask:
 
 
 class _BarTask:
-    def __init__(self, bar: Progress, task: TaskID) -> None:
+    def __init__(self, bar: Progress, task: TaskID, count: _Count) -> None:
         self._bar = bar
         self._task = task
-        self._began = time.monotonic()
-        self._done = 0
+        self._count = count
 
     def advance(self, steps: int = 1) -> None:
-        self._done += steps
-        rate = self._done / max(time.monotonic() - self._began, 1e-9)
-        self._bar.update(self._task, advance=steps, rate=f"{rate:.1f}/s")
+        self._count.add(steps)
+        self._bar.update(self._task, advance=steps, amount=self._count.amount(), rate=self._count.rate())
 
     def note(self, text: str) -> None:
         self._bar.update(self._task, note=text)
 
 
 class _LogTask:
-    def __init__(self, terminal: Terminal, description: str, total: int | None) -> None:
+    def __init__(self, terminal: Terminal, description: str, count: _Count) -> None:
         self._terminal = terminal
         self._description = description
-        self._total = total
-        self._done = 0
-        self._said = 0
+        self._count = count
+        self._said = count.done
         self._note = ""
         self._began = self._logged = time.monotonic()
+        self._lock = Lock()
 
     def advance(self, steps: int = 1) -> None:
-        self._done += steps
-        if time.monotonic() - self._logged >= _LOG_EVERY:
-            self._log()
+        self._count.add(steps)
+        with self._lock:
+            if time.monotonic() - self._logged >= _LOG_EVERY:
+                self._log()
 
     def note(self, text: str) -> None:
         self._note = text
 
     def close(self) -> None:
-        if self._logged > self._began and self._done > self._said:  # short work needs no line
+        if self._logged > self._began and self._count.done > self._said:  # short work needs no line
             self._log()
 
     def _log(self) -> None:
-        self._logged, self._said = time.monotonic(), self._done
-        of_total = "" if self._total is None else f"/{self._total}"
-        rate = self._done / max(self._logged - self._began, 1e-9)
+        self._logged, self._said = time.monotonic(), self._count.done
+        speed = ", ".join(filter(None, (self._count.rate(), self._count.time_left())))
         clock = time.strftime("%H:%M:%S")
-        self._terminal.say(f"{clock} {self._description} {self._done}{of_total} ({rate:.1f}/s) {self._note}".rstrip())
+        self._terminal.say(f"{clock} {self._description} {self._count.amount()} ({speed}) {self._note}".rstrip())
 
 
 def _heading(name: str) -> str:

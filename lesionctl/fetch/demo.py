@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +44,15 @@ class DemoSummary:
     bytes_written: int
 
 
-def draw_demo(directory: Path, *, count: int = 24, seed: int = 0, progress: Progress | None = None) -> DemoSummary:
+def draw_demo(
+    directory: Path,
+    *,
+    count: int = 24,
+    seed: int = 0,
+    overwrite: bool = False,
+    texts: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> DemoSummary:
     """Draw a small set of dermoscopic pictures with exact masks.
 
     Every 24 pictures show light to dark skin, lesions of one to three colours, sharp and fuzzy borders, the usual
@@ -54,13 +63,15 @@ def draw_demo(directory: Path, *, count: int = 24, seed: int = 0, progress: Prog
         directory: To make; it appears whole or not at all.
         count: How many pictures; at least 1.
         seed: At least 0.
+        overwrite: Replace a directory that stands there already.
+        texts: Other files to put beside the pictures, by name.
         progress: Hears of every picture; None: nobody does.
 
     Raises:
         LesionctlError: Something stands at `directory` already.
         OSError: The disk is full, or the place is not writable.
     """
-    with new_directory(directory) as part:
+    with new_directory(directory, overwrite=overwrite) as part:
         images, masks = part / "images", part / "masks"
         images.mkdir()
         masks.mkdir()
@@ -73,6 +84,8 @@ def draw_demo(directory: Path, *, count: int = 24, seed: int = 0, progress: Prog
             write_bytes(masks / f"{image_id}{MASK_SUFFIX}", encode_mask(mask))
             rows.append(_describe(image_id, scene, mask))
         _write_table(part / "metadata.csv", rows)
+        for name, text in (texts or {}).items():
+            (part / name).write_text(text, encoding="utf-8")
         bytes_written = sum(file.stat().st_size for file in part.rglob("*.*"))
     return DemoSummary(directory, count, bytes_written)
 

@@ -1,4 +1,4 @@
-"""Encoders: any timm model that offers `features_only`, with weights from a file, from the hub, or none."""
+"""Encoders: any timm model that offers `features_only`, with weights from a file, the cache, the hub, or none."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import pickle
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 
 from lesionctl.errors import BadFile, LesionctlError, UsageError
 from lesionctl.nets.timm_import import timm
+from lesionctl.paths import encoder_weights_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,50 @@ if TYPE_CHECKING:
     from torch import nn
 
 HUB = "hub"
-"""Word for "the weights that timm's hub has for this encoder"."""
+"""Word for "the weights that timm's hub has for this encoder", which the cache may hold already."""
+
+
+def check_encoder(name: str) -> None:
+    """Refuse a name that timm does not know, or knows without the tag (`resnet34.tag`) that it ends in.
+
+    Raises:
+        UsageError: With near names.
+    """
+    if not timm.is_model(name):
+        near = get_close_matches(name.lower().replace("-", "_"), timm.list_models(), n=5)
+        raise UsageError(
+            f"timm has no encoder named '{name}'", hint=f"some near names: {', '.join(near)}" if near else None
+        )
+    try:
+        timm.get_pretrained_cfg(name)
+    except RuntimeError as error:
+        encoder, _, tag = name.partition(".")
+        known = ", ".join(timm.list_pretrained(f"{encoder}.*"))
+        raise UsageError(
+            f"timm's encoder '{encoder}' has no weights named '{tag}'", hint=f"it has: {known}" if known else None
+        ) from error
+
+
+def hub_config(name: str) -> Any:
+    """What timm says of the weights that the hub has for an encoder.
+
+    Args:
+        name: That `check_encoder` accepts.
+
+    Returns:
+        timm's `PretrainedCfg`; its `hf_hub_id` is set.
+
+    Raises:
+        UsageError: The hub has none.
+    """
+    config = timm.get_pretrained_cfg(name)
+    if config is not None and config.hf_hub_id:
+        return config
+    if config is not None and config.url:
+        hint = f"download {config.url} and pass the file to train as --encoder-weights FILE"
+    else:
+        hint = "train can start from a file, --encoder-weights FILE, or from random weights, --encoder-weights none"
+    raise UsageError(f"timm's hub has no weights for '{name}'", hint)
 
 
 def build_encoder(name: str, in_channels: int, weights: Path | str | None = None) -> nn.Module:
@@ -29,27 +73,23 @@ def build_encoder(name: str, in_channels: int, weights: Path | str | None = None
     Args:
         name: timm's name of the model.
         in_channels: Channels of the input.
-        weights: A file with a timm state dict (.safetensors or .pth), `HUB`, or None for random weights.
+        weights: A file with a timm state dict (.safetensors or .pth), `HUB`, or None for random weights. For `HUB`, no
+            connection is opened where the cache has the encoder's file.
 
     Returns:
         A module; `encoder.feature_info.channels()` and `.reduction()` say what it returns.
 
     Raises:
-        UsageError: timm has no such model, or it offers no feature maps.
+        UsageError: timm has no such model, it offers no feature maps, or the hub has no weights for it.
         BadFile: The weights file is missing or does not fit the encoder.
         LesionctlError: The hub cannot be reached.
     """
-    if not timm.is_model(name):
-        near = get_close_matches(name.lower().replace("-", "_"), timm.list_models(), n=5)
-        raise UsageError(
-            f"timm has no encoder named '{name}'", hint=f"some near names: {', '.join(near)}" if near else None
-        )
-    overlay = None
-    if weights is not None and weights != HUB:
-        path = Path(weights)
-        if not path.is_file():
-            raise BadFile(path, "no such file of encoder weights")
-        overlay = {"file": str(path)}
+    check_encoder(name)
+    file = _find_file(name, weights)
+    if weights == HUB and file is None:
+        hub_config(name)
+    # Some models load the hub's file in a format of its own; a file here is always a state dict.
+    overlay = None if file is None else {"file": str(file), "custom_load": False}
     try:
         with _missing_weights() as missing:
             encoder: nn.Module = timm.create_model(
@@ -69,29 +109,62 @@ def build_encoder(name: str, in_channels: int, weights: Path | str | None = None
         SafetensorError,
         pickle.UnpicklingError,
     ) as error:
-        if overlay is not None:
-            raise BadFile(overlay["file"], f"these weights do not fit the encoder '{name}' ({error})") from error
+        if file is not None:
+            raise _misfit(file, name, error, weights) from error
         if weights == HUB:
             raise LesionctlError(
-                f"the hub's weights for '{name}' cannot be had: {error}",
-                hint="pass --encoder-weights FILE, or --encoder-weights none to start from random weights",
+                f"the hub's weights for '{name}' cannot be had: {error.__cause__ or error}",
+                hint=f"where a network is, `lesionctl fetch --encoder {name}` puts them into the cache "
+                f"({encoder_weights_file(name)}); or pass --encoder-weights FILE, "
+                "or --encoder-weights none to start from random weights",
             ) from error
         raise UsageError(f"timm's '{name}' offers no feature maps: {error}") from error
-    if overlay is not None and missing:
-        raise BadFile(overlay["file"], f"these weights do not fit the encoder '{name}' ({missing[0]})")
+    if file is not None and (lacks := _without_classifier(name, missing)):
+        more = f" and {len(lacks) - 3} more" if len(lacks) > 3 else ""
+        raise _misfit(file, name, f"they lack {', '.join(lacks[:3])}{more}", weights)
     return encoder
+
+
+def _find_file(name: str, weights: Path | str | None) -> Path | None:
+    """The file that holds the weights asked for; None: it takes the hub, or no weights are wanted.
+
+    Raises:
+        BadFile: A file was asked for that does not exist.
+    """
+    if weights is None:
+        return None
+    if weights == HUB:
+        cached = encoder_weights_file(name)
+        return cached if cached.is_file() else None
+    path = Path(weights)
+    if not path.is_file():
+        raise BadFile(path, "no such file of encoder weights")
+    return path
+
+
+def _misfit(file: Path, name: str, why: object, weights: Path | str | None) -> BadFile:
+    hint = f"remove it, and fetch it again: lesionctl fetch --encoder {name}" if weights == HUB else None
+    return BadFile(file, f"these weights do not fit the encoder '{name}' ({why})", hint)
+
+
+def _without_classifier(name: str, missing: list[str]) -> list[str]:
+    """The tensors that an encoder needs, among those that timm found missing: it drops the classifier's itself."""
+    config = timm.get_pretrained_cfg(name)
+    layers = (config and config.classifier) or ()
+    classifiers = tuple(f"{layer}." for layer in ([layers] if isinstance(layers, str) else layers))
+    return [key for key in missing if not key.startswith(classifiers)]
 
 
 @contextmanager
 def _missing_weights() -> Iterator[list[str]]:
-    """What timm says of weights that a file lacks: it tells its log, and nothing else, where it loads leniently."""
+    """Names of weights that a file lacks: timm tells them its log, and nothing else, where it loads leniently."""
     said: list[str] = []
 
     class Listener(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             text = record.getMessage()
-            if text.startswith("Missing keys"):
-                said.append(text if len(text) < 120 else text[:120] + "…")
+            if text.startswith("Missing keys ("):
+                said.extend(text.removeprefix("Missing keys (").partition(") discovered")[0].split(", "))
 
     log, listener = logging.getLogger("timm.models._builder"), Listener(logging.INFO)
     level, propagate = log.level, log.propagate
@@ -107,7 +180,12 @@ def _missing_weights() -> Iterator[list[str]]:
 
 
 def input_statistics(name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation per channel, of pixels in [0, 1], that the encoder's weights were trained with."""
+    """Mean and standard deviation per channel, of pixels in [0, 1], that the encoder's weights were trained with.
+
+    Raises:
+        UsageError: timm has no such encoder.
+    """
+    check_encoder(name)
     config = timm.get_pretrained_cfg(name)
     if config is None:
         return timm.data.IMAGENET_DEFAULT_MEAN, timm.data.IMAGENET_DEFAULT_STD
