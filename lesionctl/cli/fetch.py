@@ -73,8 +73,8 @@ def fetch(
         _show_list(table, terminal, as_json=as_json)
         return
 
-    from lesionctl.fetch.download import Policy
     from lesionctl.fetch.fetch import fetch as run
+    from lesionctl.fetch.network.download import Policy
     from lesionctl.fetch.request import FetchOptions, parse_requests
 
     options = FetchOptions(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lesionctl.errors import UsageError
 from lesionctl.fetch.catalog import DEMO, Catalog, FetchSet, find_set
-from lesionctl.fetch.download import Policy
+from lesionctl.fetch.network.download import Policy
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lesionctl.errors import BadFile, LesionctlError
-from lesionctl.fetch.answers import ask_size
 from lesionctl.fetch.cache import Cache
 from lesionctl.fetch.catalog import FetchSet, Kind, Piece, RemoteFile
-from lesionctl.fetch.client import open_client
 from lesionctl.fetch.haul import FetchedSet, Haul
 from lesionctl.fetch.local import LocalFiles, Supply
+from lesionctl.fetch.network.answers import ask_size
+from lesionctl.fetch.network.client import open_client
+from lesionctl.fetch.network.transfer import transfer
 from lesionctl.fetch.record import SetRecord
 from lesionctl.fetch.request import FetchOptions, Request
 from lesionctl.fetch.space import Need, require_room
-from lesionctl.fetch.transfer import transfer
 from lesionctl.fetch.unpack import add_piece, claim, require_free
 from lesionctl.paths import downloads_directory, set_directory
 from lesionctl.progress import Progress

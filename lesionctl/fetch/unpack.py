@@ -12,7 +12,7 @@ from shutil import rmtree
 from lesionctl.atomic import write_text
 from lesionctl.dataset.pairs import mask_id
 from lesionctl.errors import BadFile, LesionctlError
-from lesionctl.fetch.archive import unpack
+from lesionctl.fetch.archive.extract import unpack
 from lesionctl.fetch.cache import hold
 from lesionctl.fetch.catalog import WHOLE, FetchSet, Kind, Piece
 from lesionctl.fetch.local import Supply

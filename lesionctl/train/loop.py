@@ -20,6 +20,7 @@ from lesionctl.progress import Progress, Silent
 from lesionctl.runtime.depthwise import train_depthwise_in_float32
 from lesionctl.runtime.device import choose_compute
 from lesionctl.runtime.precision import Precision
+from lesionctl.runtime.stop import listen_for_stop
 from lesionctl.runtime.torch_segmenter import Normalize, TorchSegmenter
 from lesionctl.train.data import EpochBatches, make_loader
 from lesionctl.train.losses import bce_dice_loss
@@ -28,7 +29,6 @@ from lesionctl.train.record import write_config, write_curves, write_metrics
 from lesionctl.train.schedule import warmup_cosine
 from lesionctl.train.start import remark_on, start
 from lesionctl.train.state import RunState, identify_run, load_state, save_state
-from lesionctl.runtime.stop import listen_for_stop
 from lesionctl.train.validate import choose_threshold, score_rows
 
 if TYPE_CHECKING:

@@ -23,9 +23,9 @@ import pytest
 
 from lesionctl.fetch.cache import Cache
 from lesionctl.fetch.catalog import Kind, RemoteFile
-from lesionctl.fetch.client import open_client
-from lesionctl.fetch.download import Policy
-from lesionctl.fetch.transfer import transfer
+from lesionctl.fetch.network.client import open_client
+from lesionctl.fetch.network.download import Policy
+from lesionctl.fetch.network.transfer import transfer
 from lesionctl.progress import Silent
 
 PIECE = 16 * 1024

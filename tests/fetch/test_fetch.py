@@ -371,7 +371,7 @@ def test_an_interrupt_is_no_failure(make_set, run, monkeypatch):
 
 
 def test_a_fault_of_a_thread_is_heard(make_set, run, monkeypatch):
-    from lesionctl.fetch.download import Download
+    from lesionctl.fetch.network.download import Download
 
     def fail(self):
         raise RuntimeError("a fault")

@@ -14,7 +14,7 @@ from lesionctl.errors import BadFile
 from lesionctl.fetch.cache import Cache
 from lesionctl.fetch.catalog import RemoteFile
 from lesionctl.fetch.checksums import Digests
-from lesionctl.fetch.download import Download, Policy, Stopped
+from lesionctl.fetch.network.download import Download, Policy, Stopped
 from lesionctl.progress import Progress, Task
 
 _LEAVE = 2.0  # seconds that threads have to end by themselves; one that waits for a silent server is left behind

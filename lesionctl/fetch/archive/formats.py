@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from lesionctl.errors import BadFile, LesionctlError, MissingExtra
-from lesionctl.fetch.archive_source import DAMAGE, FolderSource, Member, Source, fault_of_mode, quoted, reason_of
+from lesionctl.fetch.archive.source import DAMAGE, FolderSource, Member, Source, fault_of_mode, quoted, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 import httpx2
 
 from lesionctl.errors import BadFile
-from lesionctl.fetch.answers import in_words, is_distrust, origin_of, retry_after, with_phrase
 from lesionctl.fetch.cache import Cache
 from lesionctl.fetch.catalog import RemoteFile
 from lesionctl.fetch.checksums import Digests
-from lesionctl.fetch.part import Part
+from lesionctl.fetch.network.answers import in_words, is_distrust, origin_of, retry_after, with_phrase
+from lesionctl.fetch.network.part import Part
 from lesionctl.progress import Progress, Task, format_bytes
 
 _HEADWAY = 256 * 1024  # bytes; an attempt that brought so many is no failure, however it ended

@@ -25,8 +25,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lesionctl.errors import BadFile, LesionctlError, MissingExtra
-from lesionctl.fetch import archive as archive_module
-from lesionctl.fetch.archive import unpack
+from lesionctl.fetch.archive import extract as archive_module
+from lesionctl.fetch.archive.extract import unpack
 from lesionctl.progress import Silent
 
 SYMBOLIC_LINK, NAMED_PIPE = 0o120777, 0o010644
@@ -874,7 +874,7 @@ def test_kill_leaves_no_part_of_a_file_under_its_name_and_the_next_run_completes
 import os, signal
 from contextlib import contextmanager
 from pathlib import Path
-from lesionctl.fetch.archive import unpack
+from lesionctl.fetch.archive.extract import unpack
 
 class Killer:
     heard = 0

@@ -10,7 +10,7 @@ from http import HTTPStatus
 import httpx2
 
 from lesionctl.fetch.catalog import RemoteFile
-from lesionctl.fetch.part import Origin
+from lesionctl.fetch.network.part import Origin
 
 _PATIENCE = 10.0  # seconds; a size is good to know, and no more
 

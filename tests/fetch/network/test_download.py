@@ -9,13 +9,13 @@ from email.utils import format_datetime
 import pytest
 
 from lesionctl.errors import BadFile
-from lesionctl.fetch.answers import ask_size
 from lesionctl.fetch.cache import Cache
-from lesionctl.fetch.client import open_client
-from lesionctl.fetch.download import Policy
+from lesionctl.fetch.network.answers import ask_size
+from lesionctl.fetch.network.client import open_client
+from lesionctl.fetch.network.download import Policy
 from lesionctl.progress import Silent
 
-from .conftest import QUICK, Act, Resource, random_bytes, remote_file
+from ..conftest import QUICK, Act, Resource, random_bytes, remote_file
 
 CONTENT = random_bytes(300_000)
 OTHER = random_bytes(300_000, seed=1)
@@ -330,7 +330,7 @@ def test_a_part_that_is_no_part_of_the_file_does_no_harm(server, download, downl
 
 
 def test_a_full_disk_is_named_and_not_tried_again(server, download, downloads, monkeypatch):
-    from lesionctl.fetch.part import Part
+    from lesionctl.fetch.network.part import Part
 
     def fail(self, chunk):
         raise OSError(28, "No space left on device")

@@ -14,14 +14,14 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from lesionctl.errors import BadFile, LesionctlError
-from lesionctl.fetch.archive_formats import open_source
-from lesionctl.fetch.archive_source import printable, quoted, reason_of
+from lesionctl.fetch.archive.formats import open_source
+from lesionctl.fetch.archive.source import printable, quoted, reason_of
 from lesionctl.progress import Progress, Silent, format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from lesionctl.fetch.archive_source import Member, Source
+    from lesionctl.fetch.archive.source import Member, Source
     from lesionctl.progress import Task
 
 MAX_MEMBERS = 1_000_000

@@ -8,9 +8,9 @@ import subprocess
 import pytest
 
 from lesionctl.errors import BadFile, LesionctlError
-from lesionctl.fetch.client import open_client
+from lesionctl.fetch.network.client import open_client
 
-from .conftest import CA_VARIABLES, Resource, random_bytes, remote_file
+from ..conftest import CA_VARIABLES, Resource, random_bytes, remote_file
 
 CONTENT = random_bytes(50_000)
 DEAD = "http://127.0.0.1:9"

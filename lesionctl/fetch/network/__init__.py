@@ -1,0 +1,1 @@
+"""The network: files over HTTP, resumed, tried again, tried elsewhere, several at once."""
