@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lesionctl.errors import LesionctlError
+from filelock import FileLock, Timeout
+
+from lesionctl.errors import GateError, Interrupted, LesionctlError, UsageError
 
 _MODE = 0o666
 
@@ -63,20 +65,63 @@ def new_directory(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     Raises:
         LesionctlError: Something stands at `path` already.
     """
-    if path.exists() and not overwrite:
-        raise LesionctlError(f"{path} exists already", hint="choose another name, remove it, or pass --overwrite")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _check_free(path, overwrite)
     part = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
     try:
         yield part
-        part.chmod(0o777 & ~_UMASK)
-        if path.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
-            path.rename(old / path.name)
-            part.rename(path)
-            shutil.rmtree(old)
-        else:
-            part.rename(path)
+        _put_in_place(part, path)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
+
+
+@contextmanager
+def resumable_directory(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Fill a directory beside `path`, always the same one, and rename it to `path` when the block ends well.
+
+    When the process is killed, or the block stops at a gate, at a signal or for an option that makes no sense, what it
+    wrote stays for the next one to go on with.
+
+    Args:
+        path: The final name.
+        overwrite: Replace a directory that stands there already.
+
+    Raises:
+        LesionctlError: Something stands at `path` already, or another process is filling the directory.
+    """
+    _check_free(path, overwrite)
+    lock = FileLock(path.parent / f".{path.name}.lock", blocking=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise LesionctlError(f"another process is making {path} at this moment", hint="wait for it") from error
+    part = path.parent / f".{path.name}.part"
+    try:
+        _check_free(path, overwrite)  # another process may have made it before it gave the lock back
+        part.mkdir(exist_ok=True)
+        yield part
+        _put_in_place(part, path)
+    except LesionctlError as error:
+        if not isinstance(error, (GateError, Interrupted, UsageError)):  # typing another command will not help
+            shutil.rmtree(part, ignore_errors=True)
+        raise
+    finally:
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+
+
+def _check_free(path: Path, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise LesionctlError(f"{path} exists already", hint="choose another name, remove it, or pass --overwrite")
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _put_in_place(part: Path, path: Path) -> None:
+    part.chmod(0o777 & ~_UMASK)
+    if path.exists():
+        old = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))
+        path.rename(old / path.name)
+        part.rename(path)
+        shutil.rmtree(old)
+    else:
+        part.rename(path)

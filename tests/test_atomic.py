@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
+from filelock import FileLock
 
-from lesionctl.atomic import new_directory, write_bytes, write_text
-from lesionctl.errors import ExitCode, LesionctlError
+from lesionctl.atomic import new_directory, resumable_directory, write_bytes, write_text
+from lesionctl.errors import BadFile, ExitCode, GateError, Interrupted, LesionctlError, UsageError
+
+EITHER = pytest.mark.parametrize("directory", [new_directory, resumable_directory])
 
 
 def names(folder):
@@ -35,10 +40,11 @@ def test_permissions_are_those_of_any_new_file(tmp_path):
     (tmp_path / "plain").touch()
     (tmp_path / "plain_directory").mkdir()
     write_bytes(tmp_path / "a", b"")
-    with new_directory(tmp_path / "directory"):
+    with new_directory(tmp_path / "directory"), resumable_directory(tmp_path / "resumable"):
         pass
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "plain").stat().st_mode
     assert (tmp_path / "directory").stat().st_mode == (tmp_path / "plain_directory").stat().st_mode
+    assert (tmp_path / "resumable").stat().st_mode == (tmp_path / "plain_directory").stat().st_mode
 
 
 @pytest.mark.parametrize("name", ["x" * 255, "ü" * 120])
@@ -66,9 +72,10 @@ def test_missing_directory_is_an_oserror(tmp_path):
         write_bytes(tmp_path / "missing" / "a", b"")
 
 
-def test_directory_appears_only_when_the_block_ends(tmp_path):
+@EITHER
+def test_directory_appears_only_when_the_block_ends(tmp_path, directory):
     out = tmp_path / "deep" / "down" / "out"
-    with new_directory(out) as part:
+    with directory(out) as part:
         (part / "a").write_text("1")
         assert not out.exists()
         assert part.name.startswith(".")
@@ -88,18 +95,21 @@ def test_failed_block_leaves_nothing(tmp_path, error):
     assert names(tmp_path) == []
 
 
-def test_existing_directory_is_refused(tmp_path):
+@EITHER
+def test_existing_directory_is_refused(tmp_path, directory):
     (tmp_path / "out").mkdir()
-    with pytest.raises(LesionctlError, match="out exists already") as caught, new_directory(tmp_path / "out"):
+    with pytest.raises(LesionctlError, match="out exists already") as caught, directory(tmp_path / "out"):
         pytest.fail("the block must not run")
     assert caught.value.exit_code is ExitCode.FAILED
     assert "--overwrite" in caught.value.hint
+    assert names(tmp_path) == ["out"]
 
 
-def test_existing_directory_is_replaced_on_request(tmp_path):
+@EITHER
+def test_existing_directory_is_replaced_on_request(tmp_path, directory):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "old").touch()
-    with new_directory(tmp_path / "out", overwrite=True) as part:
+    with directory(tmp_path / "out", overwrite=True) as part:
         (part / "new").touch()
         assert names(tmp_path / "out") == ["old"]
     assert names(tmp_path / "out") == ["new"]
@@ -113,3 +123,93 @@ def test_failed_replacement_keeps_the_old_directory(tmp_path):
         raise ValueError("stop")
     assert names(tmp_path) == ["out"]
     assert names(tmp_path / "out") == ["old"]
+
+
+def fill_and_fail(path, name, error=ValueError, **options):
+    with resumable_directory(path, **options) as part:
+        (part / name).write_text(name)
+        raise error
+
+
+STOPS = [
+    ValueError,
+    KeyboardInterrupt,
+    SystemExit,
+    GateError("leaks"),
+    Interrupted("stopped by SIGTERM"),
+    UsageError("too few"),
+]
+
+
+@pytest.mark.parametrize("error", STOPS)
+def test_next_block_goes_on_with_what_a_failed_one_left(tmp_path, error):
+    for name in "ab":
+        with pytest.raises(error if isinstance(error, type) else type(error)):
+            fill_and_fail(tmp_path / "out", name, error)
+        assert names(tmp_path) == [".out.part"]
+    with resumable_directory(tmp_path / "out") as part:
+        assert names(part) == ["a", "b"]
+    assert names(tmp_path) == ["out"]
+    assert names(tmp_path / "out") == ["a", "b"]
+
+
+@pytest.mark.parametrize("error", [LesionctlError("no pair"), BadFile("a.csv", "damaged")])
+def test_what_no_other_command_can_mend_leaves_nothing_to_go_on_with(tmp_path, error):
+    with pytest.raises(type(error)):
+        fill_and_fail(tmp_path / "out", "a", error)
+    assert names(tmp_path) == []
+
+
+def test_failed_replacement_keeps_the_old_directory_beside_what_is_done(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "old").touch()
+    with pytest.raises(ValueError):  # noqa: PT011 - its own
+        fill_and_fail(tmp_path / "out", "new", overwrite=True)
+    assert names(tmp_path) == [".out.part", "out"]
+    assert names(tmp_path / "out") == ["old"]
+    with resumable_directory(tmp_path / "out", overwrite=True):
+        pass
+    assert names(tmp_path / "out") == ["new"]
+    assert names(tmp_path) == ["out"]
+
+
+def test_second_block_at_the_same_time_is_refused(tmp_path):
+    with resumable_directory(tmp_path / "out") as part:
+        (part / "mine").touch()
+        refused = pytest.raises(LesionctlError, match=r"another process is making .*out at")
+        with refused as caught, resumable_directory(tmp_path / "out"):
+            pytest.fail("the block must not run")
+        assert names(part) == ["mine"]
+        with pytest.raises(LesionctlError, match="another process"), resumable_directory(tmp_path / "out"):
+            pytest.fail("the refusal must not open the lock")
+    assert caught.value.hint == "wait for it"
+    assert names(tmp_path) == ["out"]
+    assert names(tmp_path / "out") == ["mine"]
+
+
+def test_lock_of_a_killed_process_holds_nobody_up(tmp_path):
+    program = (
+        "import os, sys, pathlib, lesionctl.atomic as atomic\n"
+        "with atomic.resumable_directory(pathlib.Path(sys.argv[1])) as part:\n"
+        "    (part / 'done').touch()\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "out")], check=False)
+    assert done.returncode == -9
+    assert names(tmp_path) == [".out.lock", ".out.part"]
+    with resumable_directory(tmp_path / "out") as part:
+        assert names(part) == ["done"]
+    assert names(tmp_path) == ["out"]
+
+
+def test_directory_that_another_process_finished_meanwhile_is_not_made_twice(tmp_path, monkeypatch):
+    acquire = FileLock.acquire
+
+    def finish_first(self, *arguments, **options):
+        (tmp_path / "out").mkdir()
+        return acquire(self, *arguments, **options)
+
+    monkeypatch.setattr(FileLock, "acquire", finish_first)
+    with pytest.raises(LesionctlError, match="exists already"), resumable_directory(tmp_path / "out"):
+        pass
+    assert names(tmp_path) == ["out"]

@@ -96,6 +96,9 @@ def main() -> None:
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.FAILED)
+    except OSError as error:  # a disk that is full, a folder that may not be written to
+        terminal.error(LesionctlError(f"{error.filename or 'a file'}: {error.strerror or error}"))
+        sys.exit(ExitCode.FAILED)
     except Exception as error:  # noqa: BLE001 - whatever is left is a fault of the program, and is said so
         what = f"{type(error).__name__}: {error}"
         terminal.error(LesionctlError(what, hint="this is a fault of lesionctl; --debug shows where"))

@@ -1,4 +1,4 @@
-"""`lesionctl prepare`: from folders of pictures and masks to a store."""
+"""`lesionctl prepare`: from pictures with masks to a store."""
 
 from __future__ import annotations
 
@@ -8,64 +8,120 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lesionctl.cli.options import Json, OutFolder, Overwrite, option, terminal_of
+from lesionctl.cli.options import Json, OutFolder, Overwrite, flag, option, terminal_of
 from lesionctl.errors import SomeInputsFailed, UsageError
 from lesionctl.imaging.resize_rule import ResizeRule
+from lesionctl.prepare.overlap import Overlap
 
 if TYPE_CHECKING:
     from lesionctl.cli.terminal import Terminal
     from lesionctl.prepare.prepare import PrepareSummary
+
+_PICTURES, _SPLIT = "Pictures and masks", "Split"
 
 
 def prepare(
     context: typer.Context,
     out: OutFolder,
     sources: Annotated[
-        list[Path] | None, typer.Argument(metavar="SOURCE...", help="Folders that hold images/ and masks/.")
+        list[str] | None,
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Folders with images/ and masks/; CSV files with the columns image and mask; fetched sets, such as "
+            "isic2018 or isic2018:train.",
+        ),
     ] = None,
-    images: Annotated[Path | None, option(metavar="DIR", help="A folder of pictures; with --masks.")] = None,
-    masks: Annotated[Path | None, option(metavar="DIR", help="The folder of their masks.")] = None,
+    images: Annotated[
+        Path | None, option(metavar="DIR", help="A folder of pictures; with --masks.", rich_help_panel=_PICTURES)
+    ] = None,
+    masks: Annotated[
+        Path | None, option(metavar="DIR", help="The folder of their masks.", rich_help_panel=_PICTURES)
+    ] = None,
+    size: Annotated[
+        int, option(min=32, help="Side of the stored squares, in pixels.", rich_help_panel=_PICTURES)
+    ] = 320,
+    resize: Annotated[
+        ResizeRule, option(help="How a picture becomes a square.", rich_help_panel=_PICTURES)
+    ] = ResizeRule.SQUASH,
+    binarise_at: Annotated[
+        int | None,
+        option(
+            min=0,
+            max=254,
+            metavar="GREY",
+            help="Take what is above this grey value of a mask as lesion. [default: refuse masks that are not binary]",
+            rich_help_panel=_PICTURES,
+        ),
+    ] = None,
+    html: Annotated[
+        bool, flag("--html", help="Write audit.html: the findings with thumbnails.", rich_help_panel=_PICTURES)
+    ] = False,
     metadata: Annotated[
         list[Path] | None,
-        option(metavar="CSV", help="A table with a row per picture; a source's metadata.csv is read anyway."),
+        option(
+            metavar="CSV",
+            help="A table with a row per picture; a source's metadata.csv is read anyway.",
+            rich_help_panel=_SPLIT,
+        ),
     ] = None,
     group_by: Annotated[
         list[str] | None,
-        option(metavar="COLUMN", help="Pictures that share its value stay in one split. [lesion_id, patient_id]"),
+        option(
+            metavar="COLUMN",
+            help="Pictures that share its value stay in one split. [default: lesion_id, patient_id, group]",
+            rich_help_panel=_SPLIT,
+        ),
     ] = None,
-    size: Annotated[int, option(min=32, help="Side of the stored squares, in pixels.")] = 320,
-    resize: Annotated[ResizeRule, option(help="How a picture becomes a square.")] = ResizeRule.SQUASH,
-    split: Annotated[str, option(help="Per cent of pictures to train, validate and test on.")] = "70/10/20",
-    seed: Annotated[int, option(min=0, help="Same seed, same split.")] = 0,
+    split: Annotated[
+        str, option(help="Per cent of pictures to train, validate and test on.", rich_help_panel=_SPLIT)
+    ] = "70/10/20",
+    folds: Annotated[
+        int, option(help="Folds of a cross-validation over all that is not test.", rich_help_panel=_SPLIT)
+    ] = 0,
+    resplit: Annotated[
+        bool, flag("--resplit", help="Draw a new split where sets bring their own.", rich_help_panel=_SPLIT)
+    ] = False,
+    overlap: Annotated[
+        Overlap,
+        option(help="Where official splits share pictures: which side keeps them.", rich_help_panel=_SPLIT),
+    ] = Overlap.REFUSE,
+    seed: Annotated[int, option(min=0, help="Same seed, same split.", rich_help_panel=_SPLIT)] = 0,
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
-    """Make a store for training and scoring from folders of pictures and masks.
+    """Make a store for training and scoring from pictures with masks.
 
-    Pictures and masks are paired by name; files that cannot be used are named and left out, and the exit code is 3.
-    Pictures of the same lesion or patient never stand on two sides of the split.
+    Files that cannot be used are named and left out, and the exit code is 3. The same picture, lesion or patient, and
+    pictures that look the same, never stand on two sides of the split. A run that was killed goes on where it was.
 
     Example: lesionctl prepare demo --out demo.store
+
+    Example: lesionctl prepare isic2018 ham10000 --out isic.store --overlap test --html
     """
     from lesionctl.prepare.prepare import PrepareOptions
     from lesionctl.prepare.prepare import prepare as run
-    from lesionctl.prepare.sources import Source
+    from lesionctl.prepare.sources import FolderSource, Source, find_source
     from lesionctl.prepare.split import Shares
 
     if (images is None) != (masks is None):
         raise UsageError("--images and --masks go together")
-    found = [Source.from_folder(folder) for folder in sources or []]
+    found: list[Source] = [find_source(source) for source in sources or []]
     if images is not None and masks is not None:
-        found.append(Source(images.resolve().name, images, masks))
+        found.append(FolderSource(images.resolve().name, None, images, masks))
     if not found:
-        raise UsageError("there is nothing to prepare", hint="name a SOURCE folder, or --images DIR --masks DIR")
+        raise UsageError("there is nothing to prepare", hint="name a SOURCE, or --images DIR --masks DIR")
     options = PrepareOptions(
         size=size,
         resize=resize,
+        binarise_at=binarise_at,
         shares=Shares.parse(split),
+        folds=folds,
         seed=seed,
+        resplit=resplit,
+        overlap=overlap,
         metadata=tuple(metadata or ()),
         group_by=tuple(group_by or ()),
+        page=html,
         overwrite=overwrite,
     )
     terminal = terminal_of(context)
@@ -79,17 +135,24 @@ def prepare(
 
 
 def _describe(summary: PrepareSummary) -> dict[str, object]:
+    from lesionctl.prepare.findings import count_findings
+
     return {
         "store": str(summary.store),
         "digest": summary.digest,
         "pairs": len(summary.samples),
+        "groups": len({sample.group for sample in summary.samples}),
         "left_out": [{"path": str(failure.path), "reason": failure.reason} for failure in summary.left_out],
         "splits": Counter(str(sample.split) for sample in summary.samples),
+        "folds": Counter(sample.fold for sample in summary.samples if sample.fold is not None),
+        "findings": count_findings(summary.findings),
+        "fingerprint": summary.fingerprint,
     }
 
 
 def _show(summary: PrepareSummary, terminal: Terminal) -> None:
     from lesionctl.dataset.samples import Split
+    from lesionctl.prepare.findings import count_findings
 
     rows = []
     for split in [*Split, None]:
@@ -102,10 +165,20 @@ def _show(summary: PrepareSummary, terminal: Terminal) -> None:
             [
                 str(split or "all"),
                 str(len(samples)),
+                f"{len(samples) / len(summary.samples):.1%}",
                 str(len({sample.group for sample in samples})),
                 f"{pixels[0]:.2f} / {pixels[len(pixels) // 2]:.2f} / {pixels[-1]:.2f}",
                 f"{fractions[0]:.1%} / {fractions[len(fractions) // 2]:.1%} / {fractions[-1]:.1%}",
             ]
         )
-    columns = ["split", "pairs", "groups", "megapixels min / median / max", "lesion min / median / max"]
-    terminal.table(f"{summary.store} ({len(summary.left_out)} files left out)", columns, rows)
+    columns = ["split", "pairs", "share", "groups", "megapixels min / median / max", "lesion min / median / max"]
+    terminal.table(f"{summary.store} (digest {summary.digest[:12]})", columns, rows)
+
+    counts = count_findings(summary.findings)
+    if counts:
+        found = [[str(kind), str(count), kind.consequence] for kind, count in counts.items()]
+        terminal.table("audit (more in audit.csv)", ["finding", "files", "consequence"], found)
+    tones = summary.fingerprint["skin_tones"]
+    if tones:
+        share = ", ".join(f"{name} {count / sum(tones.values()):.0%}" for name, count in tones.items())
+        terminal.say(f"estimated skin tones: {share}")

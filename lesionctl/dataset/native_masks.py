@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,7 @@ class NativeMaskWriter:
             self._ends.flush()
             end = int(np.fromfile(path / _ENDS, np.int64)[-1])
         if self._content.seek(0, 2) < end:
+            self.close()
             raise BadFile(path / _CONTENT, f"does not hold the {rows} masks that it should")
         self._end = self._content.seek(end)
         self._content.truncate()
@@ -76,7 +78,9 @@ class NativeMaskWriter:
         self._ends.flush()
 
     def close(self) -> None:
-        """Complete the files."""
+        """Complete the files, and write all to the disk."""
+        self._content.flush()
+        os.fsync(self._content.fileno())
         self._content.close()
         self._ends.close()
 

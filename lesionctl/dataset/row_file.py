@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +39,7 @@ class RowFile:
         self._write_header()
         end = self._file.tell() + rows * dtype.itemsize * int(np.prod(row_shape))
         if self._file.seek(0, 2) < end:
+            self._file.close()
             raise BadFile(path, f"does not hold the {rows} rows that it should")
         self._file.seek(end)
         self._file.truncate()
@@ -52,9 +54,11 @@ class RowFile:
         self._file.flush()
 
     def close(self) -> None:
-        """Write the number of rows into the header and close the file."""
+        """Write the number of rows into the header, and all to the disk."""
         self._file.seek(0)
         self._write_header()
+        self._file.flush()
+        os.fsync(self._file.fileno())
         self._file.close()
 
     def _write_header(self) -> None:

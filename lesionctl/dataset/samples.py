@@ -87,7 +87,7 @@ def read_samples(path: Path) -> list[Sample]:
                     group=row["group"],
                     split=Split(row["split"]),
                     fold=int(row["fold"]) if row["fold"] else None,
-                    keys=_separate(row["keys"]),
+                    keys=split_keys(row["keys"]),
                     diagnosis=row["diagnosis"],
                     image=Path(row["image"]),
                     mask=Path(row["mask"]),
@@ -110,5 +110,6 @@ def _join(keys: tuple[str, ...]) -> str:
     return ";".join(key.replace("%", "%25").replace(";", "%3B") for key in keys)
 
 
-def _separate(cell: str) -> tuple[str, ...]:
+def split_keys(cell: str) -> tuple[str, ...]:
+    """The keys in a cell of the column `keys`."""
     return tuple(key.replace("%3B", ";").replace("%25", "%") for key in cell.split(";")) if cell else ()

@@ -81,6 +81,8 @@ def read_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise BadFile(path, f"cannot be read ({error.strerror or error})") from error
+    except ValueError as error:  # a name with a NUL in it
+        raise BadFile(path, f"cannot be read ({error})") from error
 
 
 def decode(path: Path, at_least: int | None = None) -> Decoded:

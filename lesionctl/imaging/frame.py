@@ -13,6 +13,10 @@ from lesionctl.imaging.resize_rule import ResizeRule
 if TYPE_CHECKING:
     from lesionctl.imaging.arrays import Image, Mask, Probability
 
+# Pictures are worked on by as many threads as there are processors: OpenCV's own, in each of them, would only make them
+# wait for one another.
+cv2.setNumThreads(1)
+
 _POINTS = 4
 
 

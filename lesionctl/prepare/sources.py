@@ -1,42 +1,97 @@
-"""Where pairs come from: folders, and the tables of metadata that lie beside them."""
+"""Where pairs come from: folders, tables that list them, and sets that were fetched."""
 
 from __future__ import annotations
 
-import csv
+from abc import ABC, abstractmethod
 from collections import defaultdict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from lesionctl.dataset.pairs import pair_folders
+from lesionctl.dataset.pairs import image_id, mask_id, pair_folders
+from lesionctl.dataset.samples import Split
 from lesionctl.errors import BadFile, UsageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from lesionctl.dataset.pairs import Pairing
-
-_ID_COLUMNS = ("isic_id", "image_id", "image", "image_name", "id")
-_DEFAULT_GROUP_COLUMNS = ("lesion_id", "patient_id")
+from lesionctl.paths import set_directory
+from lesionctl.prepare.findings import Finding, Kind
+from lesionctl.prepare.metadata import Metadata, read_table
 
 
 @dataclass(frozen=True)
-class Source:
-    """A folder of pictures and the folder of their masks.
+class Record:
+    """A picture and its mask, as a source lists them.
+
+    Attributes:
+        source: Name of the source.
+        id: The picture's id.
+        image: The picture file.
+        mask: The mask file.
+        keys: What it shares with others: its id, and what the metadata say.
+        split: The split that it is meant for, if any.
+        diagnosis: As the metadata have it, or nothing.
+    """
+
+    source: str
+    id: str
+    image: Path
+    mask: Path
+    keys: frozenset[str] = frozenset()
+    split: Split | None = None
+    diagnosis: str = ""
+
+
+@dataclass
+class Listing:
+    """What sources hold: records, and what is wrong with the other files."""
+
+    records: list[Record] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Source(ABC):
+    """Pictures with masks.
 
     Attributes:
         name: What its samples are called by in `samples.csv`.
+        only: Take the pictures of this official split alone.
+    """
+
+    name: str
+    only: Split | None = None
+
+    @abstractmethod
+    def read_metadata(self, metadata: Metadata) -> None:
+        """Add what lies with the pictures.
+
+        Raises:
+            BadFile: A table cannot be read.
+        """
+
+    @abstractmethod
+    def list(self) -> Listing:
+        """Its pairs, without what the metadata say of them.
+
+        Raises:
+            UsageError: A folder is missing.
+            BadFile: A table cannot be read.
+        """
+
+
+@dataclass(frozen=True)
+class FolderSource(Source):
+    """A folder of pictures and the folder of their masks.
+
+    Attributes:
         images: The pictures.
         masks: Their masks.
         metadata: A table that lies with them, if there is one.
     """
 
-    name: str
-    images: Path
-    masks: Path
+    images: Path = Path()
+    masks: Path = Path()
     metadata: Path | None = None
 
     @classmethod
-    def from_folder(cls, folder: Path) -> Source:
+    def at(cls, folder: Path, name: str | None = None, only: Split | None = None) -> FolderSource:
         """A folder that holds `images/`, `masks/` and perhaps `metadata.csv`.
 
         Raises:
@@ -49,46 +104,103 @@ class Source:
                     f"{folder} has no folder '{part.name}'",
                     hint="a source holds images/ and masks/; or name them with --images DIR --masks DIR",
                 )
-        return cls(folder.resolve().name, images, masks, metadata if metadata.is_file() else None)
+        return cls(name or folder.resolve().name, only, images, masks, metadata if metadata.is_file() else None)
 
-    def pairs(self) -> Pairing:
-        """Its pairs, and the files that found no partner."""
-        return pair_folders(self.images, self.masks)
+    def read_metadata(self, metadata: Metadata) -> None:
+        """Add the table that lies with the pictures, if there is one."""
+        if self.metadata:
+            metadata.read(self.metadata, self.name)
+
+    def list(self) -> Listing:
+        """Pictures and masks, paired by id."""
+        pairing = pair_folders(self.images, self.masks)
+        records = [Record(self.name, pair.id, pair.image, pair.mask) for pair in pairing.pairs]
+        findings = [
+            Finding(Kind.PICTURE_WITHOUT_MASK, self.name, image_id(path), path, "a picture without a mask")
+            for path in pairing.images_without_mask
+        ]
+        findings += [
+            Finding(Kind.MASK_WITHOUT_PICTURE, self.name, mask_id(path), path, "a mask without a picture")
+            for path in pairing.masks_without_image
+        ]
+        findings += [
+            Finding(Kind.SHARED_NAME, self.name, name, path, _share(len(paths), name))
+            for name, paths in pairing.ambiguous.items()
+            for path in paths
+        ]
+        return Listing(records, findings)
 
 
-def read_group_keys(tables: list[Path], columns: list[str]) -> dict[str, set[str]]:
-    """What each picture shares with others, from tables of metadata.
+@dataclass(frozen=True)
+class TableSource(Source):
+    """A CSV file with the columns image and mask, and perhaps id, source, group, split and diagnosis.
 
-    Args:
-        tables: CSV files with a column of picture ids (isic_id, image_id, image, image_name or id; else the first).
-        columns: Columns whose equal values make pictures belong together; by default lesion_id and patient_id, where
-            a table has them.
+    Paths are relative to the table's own folder. A store's `samples.csv` is such a table.
 
-    Returns:
-        For a picture's id, keys such as `lesion_id=IL_123`; empty values make no key.
+    Attributes:
+        table: The file.
+    """
+
+    table: Path = Path()
+
+    def read_metadata(self, metadata: Metadata) -> None:
+        """Add what the rows say beside their two files."""
+        for line, row in read_table(self.table):
+            metadata.add(self._source(row), self._id(row), row, self.table, line)
+
+    def list(self) -> Listing:
+        """A record for each row; rows of one source that share an id are left out, because none is the right one."""
+        by_id: dict[tuple[str, str], list[Record]] = defaultdict(list)
+        for line, row in read_table(self.table):
+            if not row.get("image") or not row.get("mask"):
+                raise BadFile(
+                    self.table,
+                    f"line {line} does not name an image and a mask",
+                    hint="a source table has the columns image and mask, and perhaps id, group, split, diagnosis",
+                )
+            folder = self.table.parent
+            record = Record(self._source(row), self._id(row), folder / row["image"], folder / row["mask"])
+            by_id[record.source, record.id].append(record)
+        return Listing(
+            [records[0] for records in by_id.values() if len(records) == 1],
+            [
+                Finding(Kind.SHARED_NAME, record.source, record.id, record.image, _share(len(records), record.id))
+                for records in by_id.values()
+                if len(records) > 1
+                for record in records
+            ],
+        )
+
+    def _source(self, row: dict[str, str]) -> str:
+        return row.get("source") or self.name
+
+    @staticmethod
+    def _id(row: dict[str, str]) -> str:
+        return row.get("id") or image_id(Path(row.get("image", "")))
+
+
+def _share(count: int, name: str) -> str:
+    return f"{count} files share the id {name}"
+
+
+def find_source(text: str) -> Source:
+    """The source that a person names: a folder, a CSV file, or a fetched set, `isic2018` or `isic2018:train`.
 
     Raises:
-        BadFile: A table cannot be read.
-        UsageError: No table has a column that was asked for.
+        UsageError: There is none of that name.
     """
-    keys: dict[str, set[str]] = defaultdict(set)
-    seen: set[str] = set()
-    for table in tables:
-        try:
-            with table.open(newline="", encoding="utf-8-sig") as file:
-                reader = csv.DictReader(file)
-                names = list(reader.fieldnames or [])
-                wanted = [column for column in columns or _DEFAULT_GROUP_COLUMNS if column in names]
-                seen.update(wanted)
-                id_column = next((column for column in _ID_COLUMNS if column in names), names[0] if names else "")
-                for row in reader:
-                    keys[row[id_column]].update(f"{column}={row[column]}" for column in wanted if row[column])
-        except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
-            raise BadFile(table, f"is no table of metadata that can be read ({error})") from error
-    missing = [column for column in columns if column not in seen]
-    if missing:
+    path = Path(text)
+    if path.is_dir():
+        return FolderSource.at(path)
+    if path.is_file():
+        return TableSource(path.stem, table=path)
+    name, _, part = text.partition(":")
+    if part and part not in list(Split):
+        raise UsageError(f"'{part}' is no part of a set", hint="write NAME:train, NAME:val or NAME:test")
+    folder = set_directory(name)
+    if "/" in name or not folder.is_dir():
         raise UsageError(
-            f"no table of metadata has the column '{missing[0]}'",
-            hint="name the table with --metadata FILE.csv" if not tables else None,
+            f"there is no folder, table or fetched set '{text}'",
+            hint=f"sets are fetched with: lesionctl fetch {name}" if name.isalnum() else None,
         )
-    return keys
+    return FolderSource.at(folder, name, Split(part) if part else None)

@@ -1,21 +1,23 @@
-"""Groups that never stand on two sides, and the split that keeps them whole."""
+"""The split: whole groups, dealt so that every split has its share of small and large lesions and of each diagnosis."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+import math
+from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from lesionctl.dataset.samples import Split
 from lesionctl.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from collections.abc import Set as AbstractSet
+    from collections.abc import Mapping, Sequence
+
+T = TypeVar("T", bound="int | str")
+
+_FRACTION_BANDS = 5
 
 
 @dataclass(frozen=True)
@@ -51,70 +53,102 @@ class Shares:
         return cls(*map(int, parts))
 
     def of_splits(self) -> dict[Split, int]:
-        """The share of each split, in the order in which they are filled."""
-        return {Split.TEST: self.test, Split.VALIDATION: self.validation, Split.TRAIN: self.train}
+        """The share of each split."""
+        return {Split.TRAIN: self.train, Split.VALIDATION: self.validation, Split.TEST: self.test}
 
 
-def group_by_shared_keys(keys: Sequence[AbstractSet[str]]) -> list[str]:
-    """Put samples that share any key, directly or through others, into one group.
+@dataclass
+class Group:
+    """Samples that stay together.
 
-    Args:
-        keys: For each sample, at least one key.
-
-    Returns:
-        For each sample, the name of its group: the smallest key of its members.
+    Attributes:
+        name: Of the group.
+        rows: Its samples.
+        stratum: What kind of group it is; every split gets its share of each kind.
     """
-    numbers: dict[str, int] = {}
-    rows, columns = [], []
-    for sample, own in enumerate(keys):
-        for key in own:
-            rows.append(sample)
-            columns.append(len(keys) + numbers.setdefault(key, len(numbers)))
-    nodes = len(keys) + len(numbers)
-    edges = coo_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(nodes, nodes))
-    labels = connected_components(edges, directed=False)[1][: len(keys)]
-    names: dict[int, str] = {}
-    for label, own in zip(labels, keys, strict=True):
-        names[label] = min(names.get(label, min(own)), min(own))
-    return [names[label] for label in labels]
+
+    name: str
+    rows: list[int]
+    stratum: tuple[int, str]
 
 
-def split_groups(groups: Sequence[str], shares: Shares, seed: int) -> list[Split]:
-    """Draw whole groups at random into splits until each has its share of the samples.
-
-    The draw depends on the seed and on the names of the groups, not on the order of the samples.
+def form_groups(names: Sequence[str], lesion_fractions: Sequence[float], diagnoses: Sequence[str]) -> list[Group]:
+    """Gather samples by group, and groups by stratum: a fifth of the lesion fractions, and the diagnosis.
 
     Args:
-        groups: The group of each sample.
-        shares: How much each split takes; a split with a share gets at least one group, if there are enough.
-        seed: Same seed, same split.
+        names: The group of each sample.
+        lesion_fractions: Share of lesion of each sample, in [0, 1].
+        diagnoses: The diagnosis of each sample, or nothing.
 
     Returns:
-        The split of each sample.
+        The groups, by name. A group's fraction is the mean of its samples', its diagnosis the most frequent.
+    """
+    rows: dict[str, list[int]] = defaultdict(list)
+    for row, name in enumerate(names):
+        rows[name].append(row)
+    # An exact sum does not depend on the order of the samples.
+    means = {name: math.fsum(lesion_fractions[row] for row in own) / len(own) for name, own in rows.items()}
+    edges = np.quantile(list(means.values()), np.linspace(0, 1, _FRACTION_BANDS + 1)[1:-1])
+    return [
+        Group(
+            name,
+            rows[name],
+            (
+                int(np.searchsorted(edges, means[name])),
+                min(Counter(diagnoses[row] for row in rows[name]).items(), key=lambda item: (-item[1], item[0]))[0],
+            ),
+        )
+        for name in sorted(rows)
+    ]
+
+
+def deal(groups: Sequence[Group], shares: Mapping[T, float], seed: int) -> dict[str, T]:
+    """Deal whole groups at random, each part its share of the samples of every stratum.
+
+    Strata, and groups within each, come in random order, and a group goes where most samples are still wanted; what a
+    part got too much or too little of one stratum is made up for in the next. The deal depends on the seed and on the
+    names, sizes and strata of the groups, not on the order of the samples.
+
+    Args:
+        groups: What is dealt.
+        shares: The share of each part, in any unit; all above 0.
+        seed: Same seed, same deal.
+
+    Returns:
+        The part of each group. Every part gets at least one.
 
     Raises:
-        UsageError: There are fewer groups than splits to fill.
+        UsageError: There are fewer groups than parts.
     """
-    members: dict[str, int] = defaultdict(int)
-    for group in groups:
-        members[group] += 1
-    wanted = {split: share for split, share in shares.of_splits().items() if share}
-    if len(members) < len(wanted):
+    if len(groups) < len(shares):
         raise UsageError(
-            f"{len(members)} groups of pictures cannot fill {len(wanted)} splits",
-            hint="give more pictures, or a split such as --split 100/0/0",
+            f"{len(groups)} groups of pictures cannot fill {len(shares)} parts",
+            hint="give more pictures, fewer --folds, or a split such as --split 100/0/0",
         )
-    order = sorted(members)
-    np.random.default_rng(seed).shuffle(order)
+    whole = sum(shares.values())
+    strata: dict[tuple[int, str], list[Group]] = defaultdict(list)
+    for group in sorted(groups, key=lambda group: group.name):
+        strata[group.stratum].append(group)
 
-    chosen: dict[str, Split] = {}
-    waiting = list(wanted)
-    split, filled = waiting.pop(0), 0
-    for position, group in enumerate(order):
-        full = filled >= len(groups) * wanted[split] / 100
-        must_leave_the_rest = len(order) - position <= len(waiting)
-        if filled and waiting and (full or must_leave_the_rest):
-            split, filled = waiting.pop(0), 0
-        chosen[group] = split
-        filled += members[group]
-    return [chosen[group] for group in groups]
+    random = np.random.default_rng(seed)
+    wanted = dict.fromkeys(shares, 0.0)
+    dealt: dict[str, T] = {}
+    kinds = sorted(strata)
+    random.shuffle(kinds)  # in a fixed order, what is alone of its kind would go to the same part with every seed
+    for kind in kinds:
+        own = strata[kind]
+        random.shuffle(own)
+        size = sum(len(group.rows) for group in own)
+        for part, share in shares.items():
+            wanted[part] += size * share / whole
+        for group in own:
+            part = max(shares, key=lambda part: wanted[part])
+            dealt[group.name] = part
+            wanted[part] -= len(group.rows)
+
+    for part in shares:  # few or large groups may leave a part empty: it gets the smallest of the fullest part
+        if part not in dealt.values():
+            fullest = Counter(dealt.values()).most_common(1)[0][0]
+            sizes = {group.name: len(group.rows) for group in groups}
+            dealt[min((name for name in dealt if dealt[name] == fullest), key=lambda name: sizes[name])] = part
+    return dealt

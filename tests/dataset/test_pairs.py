@@ -141,3 +141,11 @@ def test_missing_folder_is_a_usage_error(tmp_path):
         list_images(tmp_path / "missing")
     with pytest.raises(UsageError, match=r"file\.jpg is not a folder"):
         pair_folders(tmp_path / "file.jpg", tmp_path)
+
+
+def test_link_that_leads_nowhere_is_listed_and_a_folder_is_not(tmp_path):
+    (tmp_path / "a.jpg").symlink_to("gone.jpg")
+    (tmp_path / "b.jpg").symlink_to("b.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    (tmp_path / "c.jpg").symlink_to("folder.jpg")
+    assert [path.name for path in list_images(tmp_path)] == ["a.jpg", "b.jpg"]

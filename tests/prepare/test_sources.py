@@ -1,102 +1,136 @@
-"""Folders that hold pairs, and what tables of metadata say of who belongs together."""
+"""Folders, tables and fetched sets: what each lists, and what is said of files that are no pair."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from lesionctl.dataset.samples import Split
 from lesionctl.errors import BadFile, UsageError
-from lesionctl.prepare.sources import Source, read_group_keys
+from lesionctl.prepare.findings import Kind
+from lesionctl.prepare.sources import FolderSource, Record, TableSource, find_source
 
 
-@pytest.fixture
-def table(tmp_path):
-    def write(text, name="metadata.csv"):
-        (tmp_path / name).write_text(text, encoding="utf-8")
-        return tmp_path / name
-
-    return write
-
-
-def test_source_takes_its_folders_name(demo):
-    source = Source.from_folder(demo)
-    assert source == Source("demo", demo / "images", demo / "masks", demo / "metadata.csv")
-    assert len(source.pairs().pairs) == 12
+def test_folder_takes_its_own_name(demo):
+    source = FolderSource.at(demo)
+    assert source == FolderSource("demo", None, demo / "images", demo / "masks", demo / "metadata.csv")
+    assert len(source.list().records) == 12
 
 
 def test_name_of_the_current_folder_is_its_own(demo, monkeypatch):
     monkeypatch.chdir(demo)
-    assert Source.from_folder(demo.__class__(".")).name == "demo"
+    assert FolderSource.at(Path()).name == "demo"
 
 
 @pytest.mark.parametrize(("there", "missing"), [("images", "masks"), ("masks", "images")])
-def test_source_without_one_of_its_folders_is_refused(tmp_path, there, missing):
+def test_folder_without_one_of_its_parts_is_refused(tmp_path, there, missing):
     (tmp_path / there).mkdir()
     with pytest.raises(UsageError, match=f"has no folder '{missing}'"):
-        Source.from_folder(tmp_path)
+        FolderSource.at(tmp_path)
 
 
-def test_metadata_are_optional(tmp_path):
-    (tmp_path / "images").mkdir()
-    (tmp_path / "masks").mkdir()
-    assert Source.from_folder(tmp_path).metadata is None
+def test_metadata_are_optional(make_set):
+    assert make_set("set", 1).metadata is None
 
 
-def test_lesion_and_patient_are_keys_by_default(table):
-    path = table("isic_id,lesion_id,patient_id,age\nI1,L1,P1,40\nI2,L1,,40\nI3,,,\n")
-    assert read_group_keys([path], []) == {
-        "I1": {"lesion_id=L1", "patient_id=P1"},
-        "I2": {"lesion_id=L1"},
-        "I3": set(),
-    }
+def test_files_that_are_no_pair_are_found_under_their_pictures_id(tmp_path):
+    for name in (
+        "images/A.jpg", "masks/A_mask.png",
+        "images/B.jpg",
+        "masks/C_Segmentation.png",
+        "images/D.jpg", "images/D.png", "masks/D_lesion.bmp",
+    ):  # fmt: skip
+        path = tmp_path / "set" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    listing = FolderSource.at(tmp_path / "set").list()
+    assert [record.id for record in listing.records] == ["A"]
+    images, masks = tmp_path / "set" / "images", tmp_path / "set" / "masks"
+    assert [(found.kind, found.source, found.id, found.path, found.detail) for found in listing.findings] == [
+        (Kind.PICTURE_WITHOUT_MASK, "set", "B", images / "B.jpg", "a picture without a mask"),
+        (Kind.MASK_WITHOUT_PICTURE, "set", "C", masks / "C_Segmentation.png", "a mask without a picture"),
+        (Kind.SHARED_NAME, "set", "D", images / "D.jpg", "3 files share the id D"),
+        (Kind.SHARED_NAME, "set", "D", images / "D.png", "3 files share the id D"),
+        (Kind.SHARED_NAME, "set", "D", masks / "D_lesion.bmp", "3 files share the id D"),
+    ]
 
 
-@pytest.mark.parametrize("column", ["isic_id", "image_id", "image", "image_name", "id", "something"])
-def test_column_of_ids(table, column):
-    path = table(f"{column},lesion_id\nI1,L1\n")
-    assert read_group_keys([path], []) == {"I1": {"lesion_id=L1"}}
+def test_link_that_leads_nowhere_is_listed_for_the_audit_to_name(make_set):
+    source = make_set("set", 1)
+    (source.images / "A.jpg").symlink_to("gone.jpg")
+    (source.masks / "A.png").symlink_to("gone.png")
+    assert [record.id for record in source.list().records] == ["A", "I00"]
 
 
-def test_known_column_of_ids_is_found_wherever_it_stands(table):
-    path = table("lesion_id,image_id\nL1,I1\n")  # HAM10000's order
-    assert read_group_keys([path], []) == {"I1": {"lesion_id=L1"}}
+def test_table_lists_pairs_relative_to_its_own_folder(tmp_path, write_table):
+    table = write_table(
+        f"image,mask,id,source\nimages/A.jpg,../masks/A.png,,\n{tmp_path}/B.jpg,B.png,second,hospital\n",
+        "deep/mine.csv",
+    )
+    source = find_source(str(table))
+    assert source == TableSource("mine", table=table)
+    deep = tmp_path / "deep"
+    assert source.list().records == [
+        Record("mine", "A", deep / "images" / "A.jpg", deep / ".." / "masks" / "A.png"),
+        Record("hospital", "second", tmp_path / "B.jpg", deep / "B.png"),
+    ]
+    assert source.list().findings == []
 
 
-def test_columns_that_were_asked_for_replace_the_default(table):
-    path = table("isic_id,lesion_id,site\nI1,L1,arm\n")
-    assert read_group_keys([path], ["site"]) == {"I1": {"site=arm"}}
+@pytest.mark.parametrize(
+    ("rows", "line"),
+    [("image,mask\nA.jpg,A.png\nB.jpg,\n", 3), ("image,mask\n\n,A.png\n", 3), ("file,mask\nA.jpg,A.png\n", 2)],
+    ids=["no mask", "no image", "no such column"],
+)
+def test_row_that_does_not_name_its_files_is_named_by_its_line(write_table, rows, line):
+    with pytest.raises(BadFile, match=rf"mine\.csv: line {line} does not name an image and a mask"):
+        TableSource("mine", table=write_table(rows, "mine.csv")).list()
 
 
-def test_tables_add_up(table):
-    one = table("isic_id,lesion_id\nI1,L1\n", "one.csv")
-    other = table("image_id,patient_id\nI1,P1\nI2,P1\n", "other.csv")
-    assert read_group_keys([one, other], ["lesion_id", "patient_id"]) == {
-        "I1": {"lesion_id=L1", "patient_id=P1"},
-        "I2": {"patient_id=P1"},
-    }
+def test_rows_that_share_an_id_are_all_left_out_because_none_is_the_right_one(tmp_path, write_table):
+    table = write_table("image,mask\np1/1.jpg,a.png\np1/2.jpg,b.png\np2/1.jpg,c.png\n", "mine.csv")
+    listing = TableSource("mine", table=table).list()
+    assert [record.id for record in listing.records] == ["2"]
+    assert [(found.kind, found.id, found.path, found.detail) for found in listing.findings] == [
+        (Kind.SHARED_NAME, "1", tmp_path / "p1" / "1.jpg", "2 files share the id 1"),
+        (Kind.SHARED_NAME, "1", tmp_path / "p2" / "1.jpg", "2 files share the id 1"),
+    ]
 
 
-def test_table_of_a_spreadsheet_with_a_byte_order_mark_is_read(table):
-    assert read_group_keys([table("\ufeffisic_id,lesion_id\r\nI1,L1\r\n")], []) == {"I1": {"lesion_id=L1"}}
+@pytest.fixture
+def fetched(tmp_path, monkeypatch):
+    """The folder of a fetched set of two pictures in a cache."""
+    monkeypatch.setenv("LESIONCTL_CACHE_DIR", str(tmp_path / "cache"))
+    folder = tmp_path / "cache" / "sets" / "isic0"
+    for part in ("images", "masks"):
+        (folder / part).mkdir(parents=True)
+    return folder
 
 
-def test_column_that_no_table_has_is_refused(table):
-    with pytest.raises(UsageError, match="no table of metadata has the column 'hospital'"):
-        read_group_keys([table("isic_id,lesion_id\nI1,L1\n")], ["lesion_id", "hospital"])
+def test_fetched_set_is_found_by_its_name(fetched):
+    assert find_source("isic0") == FolderSource("isic0", None, fetched / "images", fetched / "masks")
+    assert find_source("isic0:val").only is Split.VALIDATION
 
 
-def test_column_without_any_table_hints_at_metadata():
-    with pytest.raises(UsageError) as caught:
-        read_group_keys([], ["lesion_id"])
-    assert caught.value.hint == "name the table with --metadata FILE.csv"
+def test_folder_of_the_same_name_comes_before_a_fetched_set(fetched, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for part in ("images", "masks"):
+        (tmp_path / "isic0" / part).mkdir(parents=True)
+    assert find_source("isic0") == FolderSource("isic0", None, Path("isic0/images"), Path("isic0/masks"))
 
 
-def test_nothing_asked_and_nothing_there_is_no_keys():
-    assert read_group_keys([], []) == {}
-
-
-def test_table_that_cannot_be_read_is_a_bad_file(tmp_path):
-    with pytest.raises(BadFile, match="is no table of metadata"):
-        read_group_keys([tmp_path / "missing.csv"], [])
-    (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00\x81" * 10)
-    with pytest.raises(BadFile, match="is no table of metadata"):
-        read_group_keys([tmp_path / "binary.csv"], [])
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("isic1", "there is no folder, table or fetched set 'isic1'", "sets are fetched with: lesionctl fetch isic1"),
+        ("isic1:test", "there is no folder, table or fetched set", "sets are fetched with: lesionctl fetch isic1"),
+        ("../sets/isic0", "there is no folder, table or fetched set '../sets/isic0'", None),
+        ("isic0:all", "'all' is no part of a set", "write NAME:train, NAME:val or NAME:test"),
+    ],
+)
+def test_what_is_not_there_is_a_usage_error(fetched, tmp_path, monkeypatch, text, message, hint):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=message) as caught:
+        find_source(text)
+    assert caught.value.hint == hint

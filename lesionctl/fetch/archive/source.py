@@ -1,6 +1,7 @@
 """What files are unpacked from, whatever its format: a list of members, and the bytes of each.
 
-Nothing here writes. What a list says of its members is passed on as it stands, for `extract` to judge; what cannot be read becomes a `BadFile` that names the archive and, where one is at fault, the member.
+Nothing here writes. What a list says of its members is passed on as it stands, for `extract` to judge; what cannot be
+read becomes a `BadFile` that names the archive and, where one is at fault, the member.
 """
 
 from __future__ import annotations
