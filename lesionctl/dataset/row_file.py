@@ -67,6 +67,39 @@ class RowFile:
         np.lib.format.write_array_header_1_0(self._file, header)
 
 
+class RowReader:
+    """The rows of a closed `.npy` file, read one by one from the disk.
+
+    A memory-mapped array would do the same, but every page that was ever read would count as memory of this process.
+
+    Args:
+        path: Of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        array = np.load(path, mmap_mode="r")
+        self.path = path
+        self.dtype, self.row_shape, self.begin = array.dtype, array.shape[1:], array.offset
+        self.row_bytes = array.dtype.itemsize * int(np.prod(self.row_shape))
+        self._rows = len(array)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return self._rows
+
+    def __getitem__(self, row: int) -> NDArray[Any]:
+        """A row of the file's shape; from any thread.
+
+        Raises:
+            IndexError: There is no such row.
+        """
+        if not 0 <= row < self._rows:
+            raise IndexError(row)
+        count = int(np.prod(self.row_shape))
+        values = np.fromfile(self.path, self.dtype, count, offset=self.begin + row * self.row_bytes)
+        return values.reshape(self.row_shape)
+
+
 def keep_rows(path: Path, rows: Sequence[int]) -> None:
     """Drop every other row of a closed `.npy` file, in place.
 
@@ -74,11 +107,14 @@ def keep_rows(path: Path, rows: Sequence[int]) -> None:
         path: Of the file.
         rows: The rows to keep, ascending.
     """
-    array = np.load(path, mmap_mode="r+")
-    if len(rows) == len(array):
+    reader = RowReader(path)
+    if len(rows) == len(reader):
         return
-    for new, old in enumerate(rows):
-        if new != old:
-            array[new] = array[old]
-    array.flush()
-    RowFile(path, array.dtype, array.shape[1:], len(rows)).close()
+    with path.open("r+b") as file:
+        for new, old in enumerate(rows):
+            if new != old:
+                file.seek(reader.begin + old * reader.row_bytes)
+                content = file.read(reader.row_bytes)
+                file.seek(reader.begin + new * reader.row_bytes)
+                file.write(content)
+    RowFile(path, reader.dtype, reader.row_shape, len(rows)).close()

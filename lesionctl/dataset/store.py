@@ -11,7 +11,7 @@ import numpy as np
 
 from lesionctl.atomic import write_text
 from lesionctl.dataset.native_masks import NativeMasks, NativeMaskWriter, keep_native_masks
-from lesionctl.dataset.row_file import RowFile, keep_rows
+from lesionctl.dataset.row_file import RowFile, RowReader, keep_rows
 from lesionctl.dataset.samples import Sample, Split, format_samples, read_samples
 from lesionctl.errors import BadFile, UsageError
 from lesionctl.imaging.resize_rule import ResizeRule
@@ -144,15 +144,13 @@ class StoreWriter:
         keep_rows(self.path / _MASKS, rows)
         keep_native_masks(self.path, rows)
 
-    def images(self) -> NDArray[np.uint8]:
-        """The pictures, memory-mapped, once the writer is closed: uint8 `[N, size, size, 3]`."""
-        images: NDArray[np.uint8] = np.load(self.path / _IMAGES, mmap_mode="r")
-        return images
+    def images(self) -> RowReader:
+        """The pictures, once the writer is closed: rows of uint8 `[size, size, 3]`."""
+        return RowReader(self.path / _IMAGES)
 
-    def masks(self) -> NDArray[np.bool_]:
-        """The masks, memory-mapped, once the writer is closed: bool `[N, size, size]`."""
-        masks: NDArray[np.bool_] = np.load(self.path / _MASKS, mmap_mode="r")
-        return masks
+    def masks(self) -> RowReader:
+        """The masks, once the writer is closed: rows of bool `[size, size]`."""
+        return RowReader(self.path / _MASKS)
 
     def describe(self, samples: list[Sample], seed: int, folds: int = 0) -> StoreInfo:
         """Write what is known of the rows.

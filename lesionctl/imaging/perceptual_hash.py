@@ -110,9 +110,11 @@ def hash_distances(
     columns = np.ascontiguousarray(np.ascontiguousarray(others).view(np.uint32).T)[:, None, :]
     shape = (len(some), len(others))
     upright, turned, mirrored = (np.full(shape, BITS, np.uint8) for _ in range(3))
+    differing = np.empty(shape, np.uint32)
     for i, j in _COMPARED:
         even, odd_column, odd_row, odd = (
-            np.bitwise_count(rows[4 * i + parity] ^ columns[4 * j + parity]) for parity in range(4)
+            np.bitwise_count(np.bitwise_xor(rows[4 * i + parity], columns[4 * j + parity], out=differing))
+            for parity in range(4)
         )
         # What changes its sign when turned or mirrored agrees where it differed: 32 - n bits of it differ.
         once, both = odd_column + odd_row, even + odd

@@ -14,8 +14,7 @@ from lesionctl.prepare.near_duplicates import find_near_duplicates
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
+    from lesionctl.dataset.row_file import RowReader
     from lesionctl.prepare.audit import Examination
     from lesionctl.prepare.sources import Record
     from lesionctl.progress import Progress
@@ -42,14 +41,14 @@ class Likeness:
 
 
 def find_likeness(
-    records: Sequence[Record], examined: Sequence[Examination], images: NDArray[np.uint8], progress: Progress
+    records: Sequence[Record], examined: Sequence[Examination], images: RowReader, progress: Progress
 ) -> Likeness:
     """Find the pictures that must not be parted by a split.
 
     Args:
         records: The pictures.
         examined: What is known of each.
-        images: uint8 `[N, size, size, 3]`, as stored.
+        images: Rows of uint8 `[size, size, 3]`, as stored.
         progress: Who listens.
     """
     keys = [{*record.keys, f"sha256={found.sha256}"} for record, found in zip(records, examined, strict=True)]

@@ -23,6 +23,8 @@ from lesionctl.runtime.threads import parallel_map
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from lesionctl.dataset.row_file import RowReader
+
 _FAR = 38  # bits: hardly any pair farther apart is worth a look
 _NEAR = 24  # bits: nearly every pair is of one lesion
 _RARE = 6  # bits that a turned or mirrored picture must be nearer, since few are turned or mirrored
@@ -30,7 +32,7 @@ _NEIGHBOURS = 3  # of each picture; enough to hold many pictures of a lesion tog
 _LEAST_SIMILARITY = 0.12
 
 # Small enough for the processor's cache.
-_BLOCK_ROWS, _BLOCK_COLUMNS = 16, 2048
+_BLOCK_ROWS, _BLOCK_COLUMNS = 8, 4096
 _LANDMARKS_KEPT = 512
 
 
@@ -56,7 +58,7 @@ class _Candidate(NamedTuple):
 
 
 def find_near_duplicates(
-    hashes: NDArray[np.uint64], images: NDArray[np.uint8], progress: Progress | None = None
+    hashes: NDArray[np.uint64], images: NDArray[np.uint8] | RowReader, progress: Progress | None = None
 ) -> list[NearDuplicate]:
     """Find pairs of pictures that show the same lesion, enough of them to hold all pictures of a lesion together.
 
@@ -66,7 +68,7 @@ def find_near_duplicates(
 
     Args:
         hashes: Of `perceptual_hash`, for each picture: uint64 `[N, 8]`.
-        images: uint8 `[N, size, size, 3]`, such as a memory-mapped array; rows are read as they are needed.
+        images: uint8 `[N, size, size, 3]`; rows are read as they are needed.
         progress: Who listens; None: nobody does.
 
     Returns:

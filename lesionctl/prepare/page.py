@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from lesionctl.dataset.row_file import RowReader
     from lesionctl.dataset.samples import Sample
     from lesionctl.imaging.arrays import Image, Mask
 
@@ -32,8 +33,8 @@ def write_page(
     title: str,
     findings: Sequence[Finding],
     samples: Sequence[Sample],
-    images: NDArray[np.uint8],
-    masks: NDArray[np.bool_],
+    images: RowReader | NDArray[np.uint8],
+    masks: RowReader | NDArray[np.bool_],
 ) -> None:
     """Write the page.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lesionctl.dataset.row_file import RowFile
+from lesionctl.dataset.row_file import RowFile, RowReader, keep_rows
 from lesionctl.errors import BadFile
 
 UINT8, INT64 = np.dtype(np.uint8), np.dtype(np.int64)
@@ -72,3 +72,23 @@ def test_fewer_rows_than_there_should_be_are_a_bad_file(path):
     write(path, [1, 2, 3]).flush()
     with pytest.raises(BadFile, match="does not hold the 4 rows that it should"):
         write(path, [], rows=4)
+
+
+def test_rows_are_read_one_by_one_as_they_were_written(tmp_path):
+    rows = np.arange(5 * 2 * 3, dtype=np.int16).reshape(5, 2, 3)
+    np.save(tmp_path / "rows.npy", rows)
+    reader = RowReader(tmp_path / "rows.npy")
+    assert len(reader) == 5
+    np.testing.assert_array_equal(reader[3], rows[3])
+    np.testing.assert_array_equal(np.stack(list(reader)), rows)
+    for row in (-1, 5):
+        with pytest.raises(IndexError):
+            reader[row]
+
+
+@pytest.mark.parametrize("kept", [[], [0], [4], [1, 2, 4], [0, 1, 2, 3, 4]])
+def test_rows_are_dropped_in_place(tmp_path, kept):
+    rows = np.arange(5 * 3, dtype=np.float32).reshape(5, 3)
+    np.save(tmp_path / "rows.npy", rows)
+    keep_rows(tmp_path / "rows.npy", kept)
+    np.testing.assert_array_equal(np.load(tmp_path / "rows.npy"), rows[kept])
