@@ -14,7 +14,7 @@ from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, p
 from pydicom.uid import JPEG2000, JPEG2000Lossless, JPEGBaseline8Bit
 
 from lesionctl.errors import BadFile
-from lesionctl.imaging.decode import check_size, open_picture
+from lesionctl.imaging.opening import check_size, open_picture
 
 if TYPE_CHECKING:
     from pathlib import Path

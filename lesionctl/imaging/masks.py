@@ -10,16 +10,8 @@ import cv2
 import numpy as np
 
 from lesionctl.errors import BadFile
-from lesionctl.imaging.decode import (
-    DEEP_MODES,
-    convert_opaque,
-    deep_levels,
-    is_dicom,
-    open_picture,
-    read_file,
-    read_orientation,
-    turn_upright,
-)
+from lesionctl.imaging.decode import DEEP_MODES, convert_opaque, deep_levels, read_orientation, turn_upright
+from lesionctl.imaging.opening import is_dicom, open_picture, read_file
 
 if TYPE_CHECKING:
     from pathlib import Path

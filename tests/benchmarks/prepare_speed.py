@@ -30,9 +30,10 @@ from PIL import Image as Pillow
 from lesionctl.dataset.native_masks import pack
 from lesionctl.dataset.pairs import pair_folders
 from lesionctl.fetch.demo import draw_demo
-from lesionctl.imaging.decode import decode_bytes, read_file
+from lesionctl.imaging.decode import decode_bytes
 from lesionctl.imaging.frame import Frame
 from lesionctl.imaging.masks import decode_mask
+from lesionctl.imaging.opening import read_file
 from lesionctl.imaging.perceptual_hash import perceptual_hash
 from lesionctl.imaging.resize_rule import ResizeRule
 from lesionctl.prepare.audit import count_parts, touched_borders

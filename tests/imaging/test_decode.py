@@ -14,7 +14,8 @@ import pytest
 from PIL import Image as Pillow
 
 from lesionctl.errors import BadFile
-from lesionctl.imaging.decode import IMAGE_SUFFIXES, MAX_PIXELS, decode, decode_bytes
+from lesionctl.imaging.decode import IMAGE_SUFFIXES, decode, decode_bytes
+from lesionctl.imaging.opening import MAX_PIXELS
 
 RED, GREEN, BLUE, YELLOW = (250, 0, 0), (0, 250, 0), (0, 0, 250), (250, 250, 0)
 NAME = Path("picture.jpg")
