@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -108,6 +108,36 @@ def resumable_directory(path: Path, *, overwrite: bool = False) -> Iterator[Path
     finally:
         Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
+
+
+@contextmanager
+def directory_of_one(path: Path) -> Iterator[None]:
+    """Keep a directory that grows over several runs of the program for this process alone, and tidy it up.
+
+    Args:
+        path: It is made where it is missing, and goes again where nothing came into it. Files that a killed process
+            left half written in it are removed.
+
+    Raises:
+        LesionctlError: Another process works in it.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path / ".lock", blocking=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise LesionctlError(
+            f"another process works in {path} at this moment", hint="wait for it, or choose another directory"
+        ) from error
+    try:
+        for part in path.glob(".*.part"):
+            part.unlink(missing_ok=True)
+        yield
+    finally:
+        Path(lock.lock_file).unlink(missing_ok=True)
+        lock.release()
+        with suppress(OSError):  # there is something in it
+            path.rmdir()
 
 
 def _check_free(path: Path, overwrite: bool) -> None:

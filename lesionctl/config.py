@@ -51,9 +51,12 @@ def read_config(path: Path, known: dict[str, dict[str, Parameter]]) -> dict[str,
             parameter = known[table].get(key.replace("-", "_"))
             if parameter is None:
                 raise _unknown(path, f"{key} in [{table}]", key.replace("-", "_"), set(known[table]))
-            # A list of widths reaches an option that takes one value as it is typed: joined by commas.
-            joined = isinstance(value, list) and not parameter.several
-            defaults[table][parameter.name] = ",".join(map(str, value)) if joined else value
+            if isinstance(value, list) and not parameter.several:
+                # A list of widths reaches an option that takes one value as it is typed: joined by commas.
+                value = ",".join(map(str, value))
+            elif parameter.several and not isinstance(value, list):
+                value = [value]
+            defaults[table][parameter.name] = value
     return defaults
 
 

@@ -114,6 +114,7 @@ def tiny_options():
         decoder_channels=TINY_DECODER,
         size=STORE_SIZE,
         epochs=2,
+        repeat=1,
         batch_size=2,
         device="cpu",
         precision=Precision.FP32,
@@ -139,10 +140,10 @@ def run_dir(finished_run):
 def tiny_spec():
     """How the tiny model is used."""
     from lesionctl.nets.model_spec import ModelSpec
-    from lesionctl.nets.spec import NetSpec
+    from lesionctl.nets.spec import UNetSpec
 
     return ModelSpec(
-        net=NetSpec(TINY_ENCODER, TINY_DECODER),
+        net=UNetSpec(TINY_ENCODER, TINY_DECODER),
         size=STORE_SIZE,
         mean=(0.485, 0.456, 0.406),
         std=(0.229, 0.224, 0.225),

@@ -9,7 +9,7 @@ import sys
 import pytest
 from filelock import FileLock
 
-from lesionctl.atomic import new_directory, resumable_directory, write_bytes, write_text
+from lesionctl.atomic import directory_of_one, new_directory, resumable_directory, write_bytes, write_text
 from lesionctl.errors import BadFile, ExitCode, GateError, Interrupted, LesionctlError, UsageError
 
 EITHER = pytest.mark.parametrize("directory", [new_directory, resumable_directory])
@@ -213,3 +213,28 @@ def test_directory_that_another_process_finished_meanwhile_is_not_made_twice(tmp
     with pytest.raises(LesionctlError, match="exists already"), resumable_directory(tmp_path / "out"):
         pass
     assert names(tmp_path) == ["out"]
+
+
+def test_directory_of_one_is_made_tidied_and_kept(tmp_path):
+    path = tmp_path / "deep" / "run"
+    with directory_of_one(path):
+        (path / "log").write_text("a line")
+    (path / ".state.pt.abc.part").write_bytes(b"half of it")
+    with directory_of_one(path):
+        pass
+    assert [child.name for child in path.iterdir()] == ["log"]
+
+
+def test_directory_of_one_goes_again_where_nothing_came_into_it(tmp_path):
+    with pytest.raises(UsageError), directory_of_one(tmp_path / "run"):
+        raise UsageError("no such option")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_directory_of_one_is_for_one_process_at_a_time(tmp_path):
+    with (
+        directory_of_one(tmp_path / "run"),
+        pytest.raises(LesionctlError, match="another process works in"),
+        directory_of_one(tmp_path / "run"),
+    ):
+        pass

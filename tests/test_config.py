@@ -29,6 +29,10 @@ def test_a_list_is_joined_unless_the_parameter_takes_several(tmp_path):
     assert read(tmp_path, text) == {"train": {"decoder_channels": "8,4"}, "prepare": {"sources": ["a", "b"]}}
 
 
+def test_a_lone_value_is_one_of_several(tmp_path):
+    assert read(tmp_path, "[prepare]\nsources = 'a'\n") == {"prepare": {"sources": ["a"]}}
+
+
 @pytest.mark.parametrize(
     ("text", "what", "hint"),
     [

@@ -37,7 +37,7 @@ def bench(
     """
     from lesionctl.bench.bench import What
     from lesionctl.bench.bench import bench as run
-    from lesionctl.bench.environment import describe_environment
+    from lesionctl.runtime.environment import describe_environment
     from lesionctl.runtime.load import load_segmenter
 
     terminal = terminal_of(context)

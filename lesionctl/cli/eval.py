@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,9 +20,15 @@ if TYPE_CHECKING:
 
 def evaluate(
     context: typer.Context,
-    model_and_store: Annotated[
+    models_and_store: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[MODEL] STORE", help=f"A model ({DEFAULT_MODEL} by default) and a prepared set."),
+        typer.Argument(
+            metavar="[MODEL...] STORE",
+            help=f"A model ({DEFAULT_MODEL} by default), or several that answer together, and a prepared set.",
+        ),
+    ] = None,
+    against: Annotated[
+        str | None, option(metavar="MODEL", help="Score this one on the same pictures too, and compare the two.")
     ] = None,
     split: Annotated[str, option(help="train, val or test.")] = "test",
     fold: Annotated[int | None, option(help="Take the splits of this fold of a set that has folds.")] = None,
@@ -32,7 +38,9 @@ def evaluate(
     ] = WhenSeen.REFUSE,
     pred: Annotated[Path | None, option(metavar="DIR", help="Masks that any program made; with --truth.")] = None,
     truth: Annotated[Path | None, option(metavar="DIR", help="The true masks.")] = None,
-    csv: Annotated[Path | None, option(metavar="FILE", help="Write a row for each picture.")] = None,
+    csv: Annotated[
+        Path | None, option(metavar="FILE", help="Write a row for each picture, with the figures of MODEL.")
+    ] = None,
     device: Device = "auto",
     precision: PrecisionOption = Precision.AUTO,
     as_json: Json = False,
@@ -43,17 +51,22 @@ def evaluate(
 
     Example: lesionctl eval demo.store
 
+    Example: lesionctl eval new-run demo.store --against old-run
+
     Example: lesionctl eval --pred masks --truth demo/masks --csv scores.csv
     """
     terminal = terminal_of(context)
-    words = model_and_store or []
-    if pred is not None and truth is not None and not words and fold is None:
+    *models, store = models_and_store or [""]
+    names = [" + ".join(models) or DEFAULT_MODEL, against or ""]
+    other = None
+    if pred is not None and truth is not None and not store and fold is None and against is None:
         from lesionctl.evaluate.folders import evaluate_folders
 
         evaluation = evaluate_folders(pred, truth, terminal)
-    elif pred is None and truth is None and 1 <= len(words) <= 2:
-        model, store = words if len(words) == 2 else (DEFAULT_MODEL, words[0])
-        evaluation = _evaluate_store(model, Path(store), split, fold, seen, device, precision, terminal)
+    elif pred is None and truth is None and store:
+        sides = [models or [DEFAULT_MODEL], *([[against]] if against else [])]
+        evaluation, *others = _evaluate_store(sides, Path(store), split, fold, seen, device, precision, terminal)
+        other = next(iter(others), None)
     else:
         raise UsageError("name a STORE, a MODEL and a STORE, or --pred DIR --truth DIR")
 
@@ -62,15 +75,17 @@ def evaluate(
 
         write_text(csv, evaluation.to_csv())
     if as_json:
-        terminal.json(evaluation.to_dict())
+        terminal.json(evaluation.to_dict() | ({} if other is None else _comparison_in_json(evaluation, other)))
     else:
         _show(evaluation, terminal)
+        if other is not None:
+            _show_comparison(evaluation, other, names, terminal)
     if evaluation.failures:
         raise SomeInputsFailed(evaluation.failures, len(evaluation.images))
 
 
 def _evaluate_store(
-    model: str,
+    sides: list[list[str]],
     path: Path,
     split: str,
     fold: int | None,
@@ -78,17 +93,17 @@ def _evaluate_store(
     device: str,
     precision: Precision,
     terminal: Terminal,
-) -> Evaluation:
+) -> list[Evaluation]:
     from lesionctl.dataset.samples import Split
     from lesionctl.dataset.store import open_store
-    from lesionctl.evaluate.model import evaluate_model
+    from lesionctl.evaluate.model import evaluate_models
     from lesionctl.runtime.load import load_segmenter
 
     if split not in list(Split):
         raise UsageError(f"there is no split '{split}'", hint="use train, val or test")
     store = open_store(path)
-    segmenter = load_segmenter(model, device, precision)
-    return evaluate_model(segmenter, store, Split(split), fold=fold, when_seen=seen, progress=terminal)
+    segmenters = [load_segmenter(models, device, precision) for models in sides]
+    return evaluate_models(segmenters, store, Split(split), fold=fold, when_seen=seen, progress=terminal)
 
 
 def _show(evaluation: Evaluation, terminal: Terminal) -> None:
@@ -126,3 +141,29 @@ def _show(evaluation: Evaluation, terminal: Terminal) -> None:
                 for source, part in sources.items()
             ],
         )
+
+
+def _comparison_in_json(evaluation: Evaluation, other: Evaluation) -> dict[str, Any]:
+    from lesionctl.evaluate.comparison import compare
+
+    return {"comparison": {**compare(evaluation, other).to_dict(), "against": other.to_dict()}}
+
+
+def _show_comparison(evaluation: Evaluation, other: Evaluation, names: list[str], terminal: Terminal) -> None:
+    from lesionctl.evaluate.comparison import compare
+
+    comparison = compare(evaluation, other)
+    ours, theirs = evaluation.board.per_image(), other.board.per_image()
+    rows = [
+        [name.replace("_", " "), f"{ours[name]:.4f}", f"{theirs[name]:.4f}", f"{difference:+.4f}"]
+        for name, difference in comparison.differences.items()
+    ]
+    title = f"both on the same {len(evaluation.images)} pictures, mean per image"
+    if other.origin and other.origin.remark():
+        title += f" ({names[1]}: {other.origin.remark()})"
+    terminal.table(title, ["figure", *names, "difference"], rows)
+    terminal.table(
+        "pictures by Dice",
+        [f"{names[0]} better", "equal", f"{names[1]} better"],
+        [[str(comparison.better), str(comparison.equal), str(comparison.worse)]],
+    )

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from lesionctl.cli.terminal import Terminal
+from lesionctl.paths import DEFAULT_MODEL
 from lesionctl.runtime.precision import Precision
 
 # Every option has its variable, LESIONCTL_<SUBCOMMAND>_<OPTION>: said once, in the README, instead of beside each.
@@ -24,7 +25,13 @@ PrecisionOption = Annotated[
     option(help="Number format; auto takes what the device is fastest in.", rich_help_panel="Computing"),
 ]
 
-Model = Annotated[str, option(help="A model file, a run directory, or the name of a bundled model.")]
+Models = Annotated[
+    list[str] | None,
+    option(
+        help="A model file, a run or folds directory, or the name of a bundled model; repeated, they answer together. "
+        f"[default: {DEFAULT_MODEL}]"
+    ),
+]
 
 ModelArgument = Annotated[
     str, typer.Argument(help="A model file, a run directory, or the name of a bundled model.", metavar="[MODEL]")

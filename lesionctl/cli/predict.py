@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lesionctl.cli.options import Device, Model, OutFolder, PrecisionOption, flag, option, terminal_of
+from lesionctl.cli.options import Device, Models, OutFolder, PrecisionOption, flag, option, terminal_of
 from lesionctl.errors import Failure, SomeInputsFailed, UsageError
 from lesionctl.paths import DEFAULT_MODEL
 from lesionctl.progress import track
@@ -17,7 +17,7 @@ def predict(
     context: typer.Context,
     inputs: Annotated[list[str], typer.Argument(metavar="INPUT...", help="Picture files, folders or patterns.")],
     out: OutFolder,
-    model: Model = DEFAULT_MODEL,
+    model: Models = None,
     overlay: Annotated[bool, flag("--overlay", help="Write each picture with its outline too.")] = False,
     jsonl: Annotated[bool, flag("--jsonl", help="Print a line of JSON for each picture.")] = False,
     recursive: Annotated[bool, flag("--recursive", "-r", help="Look into subfolders too.")] = False,
@@ -43,7 +43,7 @@ def predict(
     existing = Existing.OVERWRITE if overwrite else Existing.SKIP if skip_existing else Existing.REFUSE
     terminal = terminal_of(context)
     jobs = plan_jobs(find_inputs(inputs, recursive=recursive), out, existing)
-    segmenter = load_segmenter(model, device, precision)
+    segmenter = load_segmenter(model or DEFAULT_MODEL, device, precision)
     failures = []
     for outcome in track(
         terminal, run(segmenter, jobs, overlay=overlay, batch_size=batch_size), "segmenting", len(jobs)

@@ -2,156 +2,296 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import os
+from dataclasses import asdict, fields, replace
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lesionctl.cli.options import Device, Json, OutFolder, PrecisionOption, flag, option, terminal_of
+from lesionctl.cli.options import Device, Json, PrecisionOption, flag, option, terminal_of
 from lesionctl.errors import UsageError
+from lesionctl.nets.spec import Arch
 from lesionctl.paths import DEFAULT_MODEL
 from lesionctl.runtime.load import find_model
 from lesionctl.runtime.precision import Precision
-from lesionctl.train.options import Resume, TrainOptions
+from lesionctl.train.options import AUTO_BATCH_SIZE, Compile, Loss, Resume, Schedule, TrainOptions
+from lesionctl.train.world import find_world
 
-_NET, _SCHEDULE, _RECORD, _COMPUTING = "Network", "Schedule", "Record", "Computing"
+if TYPE_CHECKING:
+    from lesionctl.cli.terminal import Terminal
+    from lesionctl.train.loop import TrainResult
+    from lesionctl.train.plan_file import Plan
+
 _DEFAULT = TrainOptions()
+_ONECYCLE_RISE = 0.3  # Smith's own
+_plan, _plan_flag = (partial(kind, rich_help_panel="Planning") for kind in (option, flag))
+_net, _net_flag = (partial(kind, rich_help_panel="Network") for kind in (option, flag))
+_schedule = partial(option, rich_help_panel="Schedule")
+_data = partial(option, rich_help_panel="Pictures")
+_record, _record_flag = (partial(kind, rich_help_panel="Record") for kind in (option, flag))
+_computing, _computing_flag = (partial(kind, rich_help_panel="Computing") for kind in (option, flag))
 
 
 def train(
     context: typer.Context,
     store: Annotated[Path, typer.Argument(metavar="STORE", help="A set made by `lesionctl prepare`.")],
-    out: OutFolder,
-    encoder: Annotated[
-        str | None, option(help="Start from any timm encoder that offers feature maps.", rich_help_panel=_NET)
+    out: Annotated[Path | None, option(metavar="DIR", help="Where the result goes.")] = None,
+    auto: Annotated[
+        bool, _plan_flag("--auto", help="Choose all that is not given, and say why: OUT/plan.toml.")
+    ] = False,
+    budget: Annotated[
+        str | None, _plan(metavar="TIME", help="How long the training may take, such as 30m; with --auto.")
     ] = None,
+    dry_run: Annotated[bool, _plan_flag("--dry-run", help="Print the plan and stop; with --auto.")] = False,
+    arch: Annotated[Arch, _net(help="What kind of network.")] = _DEFAULT.arch,
+    encoder: Annotated[str | None, _net(help="Start from any timm encoder that offers feature maps.")] = None,
     encoder_weights: Annotated[
         str | None,
-        option(
-            metavar="FILE|hub|none",
-            help="Its weights: a file, timm's hub, or none for random ones. [default: hub]",
-            rich_help_panel=_NET,
-        ),
+        _net(metavar="FILE|hub|none", help="Its weights: a file, timm's hub, or none for random ones. [default: hub]"),
     ] = None,
     init: Annotated[
         str | None,
-        option(
-            metavar="MODEL",
-            help=f"Or start from a model; its network is kept. [default: {DEFAULT_MODEL}, without --encoder]",
-            rich_help_panel=_NET,
-        ),
+        _net(metavar="MODEL", help=f"Or start from a model; its network is kept. [default: {DEFAULT_MODEL}]"),
     ] = None,
     allow_seen: Annotated[
         bool,
-        flag(
-            "--allow-seen",
-            help="Let that model have seen the validation pictures; the scores are marked.",
-            rich_help_panel=_NET,
-        ),
+        _net_flag("--allow-seen", help="Let that model have seen the validation pictures; the scores are marked."),
     ] = _DEFAULT.allow_seen,
-    decoder_channels: Annotated[
-        str, option(help="Width of each decoder level, deepest first.", rich_help_panel=_NET)
-    ] = ",".join(map(str, _DEFAULT.decoder_channels)),
-    decoder_stride: Annotated[
-        int, option(help="Where the decoder stops: 1, 2 or 4.", rich_help_panel=_NET)
-    ] = _DEFAULT.decoder_stride,
-    size: Annotated[
-        int, option(help="Side of the network's square input, in pixels.", rich_help_panel=_NET)
-    ] = _DEFAULT.size,
+    decoder_channels: Annotated[str, _net(help="U-Net: width of each decoder level, deepest first.")] = ",".join(
+        map(str, _DEFAULT.decoder_channels)
+    ),
+    decoder_stride: Annotated[int, _net(help="U-Net: where the decoder stops: 1, 2 or 4.")] = _DEFAULT.decoder_stride,
+    output_stride: Annotated[
+        int, _net(help="DeepLabV3+: stride of the encoder's last features: 8 or 16.")
+    ] = _DEFAULT.output_stride,
+    widths: Annotated[str, _net(help="Classic U-Net: width of each level.")] = ",".join(map(str, _DEFAULT.widths)),
+    size: Annotated[int, _net(help="Side of the network's square input, in pixels.")] = _DEFAULT.size,
     fold: Annotated[
-        int | None,
-        option(help="Validate on this fold of a set that has folds, train on the others.", rich_help_panel=_SCHEDULE),
+        int | None, _data(help="Validate on this fold of a set that has folds, train on the others.")
     ] = _DEFAULT.fold,
-    epochs: Annotated[int, option(help="Passes over the training split.", rich_help_panel=_SCHEDULE)] = _DEFAULT.epochs,
-    batch_size: Annotated[int, option(help="Pictures per step.", rich_help_panel=_SCHEDULE)] = _DEFAULT.batch_size,
-    lr: Annotated[float, option(help="Highest learning rate.", rich_help_panel=_SCHEDULE)] = _DEFAULT.lr,
-    weight_decay: Annotated[
-        float, option(help="AdamW's decay of matrices and kernels.", rich_help_panel=_SCHEDULE)
-    ] = _DEFAULT.weight_decay,
+    folds: Annotated[
+        int | None, _data(metavar="K", help="Train all K folds, in OUT/fold-0 and so on: an ensemble.")
+    ] = None,
+    augment: Annotated[
+        str,
+        _data(metavar="none|light|standard|strong|FILE", help="How pictures are varied; FILE is a recipe in TOML."),
+    ] = _DEFAULT.augment,
+    show_augmentations: Annotated[
+        Path | None, _data(metavar="FILE.png", help="Paint how pictures are varied, and stop.")
+    ] = None,
+    repeat: Annotated[
+        int, _data(help="How often an epoch shows each picture; 0 chooses: once, or what 32 steps need.")
+    ] = _DEFAULT.repeat,
+    loss: Annotated[Loss, _schedule(help="What is made small.")] = _DEFAULT.loss,
+    label_smoothing: Annotated[
+        float, _schedule(help="How far the truth is moved from 0 and 1.")
+    ] = _DEFAULT.label_smoothing,
+    epochs: Annotated[int, _schedule(help="Passes over the training split.")] = _DEFAULT.epochs,
+    batch_size: Annotated[
+        str, _schedule(metavar="N|auto", help="Pictures per forward pass in each process; auto takes what fits.")
+    ] = str(_DEFAULT.batch_size),
+    accumulate: Annotated[int, _schedule(help="Forward passes per step.")] = _DEFAULT.accumulate,
+    lr: Annotated[float, _schedule(help="Highest learning rate.")] = _DEFAULT.lr,
+    layer_decay: Annotated[
+        float, _schedule(help="Rate of each stage of a pretrained encoder, as a share of the next one's.")
+    ] = _DEFAULT.layer_decay,
+    weight_decay: Annotated[float, _schedule(help="AdamW's decay of matrices and kernels.")] = _DEFAULT.weight_decay,
+    schedule: Annotated[Schedule, _schedule(help="How the rate changes.")] = _DEFAULT.schedule,
     warmup: Annotated[
-        float, option(help="Share of the steps in which the rate rises.", rich_help_panel=_SCHEDULE)
-    ] = _DEFAULT.warmup,
-    clip: Annotated[float, option(help="Largest norm of the gradient.", rich_help_panel=_SCHEDULE)] = _DEFAULT.clip,
-    ema: Annotated[
-        float, option(help="Decay of the running mean of the weights.", rich_help_panel=_SCHEDULE)
-    ] = _DEFAULT.ema,
-    patience: Annotated[
-        int, option(help="Stop after so many epochs without a better Dice.", rich_help_panel=_SCHEDULE)
-    ] = _DEFAULT.patience,
-    augment: Annotated[bool, flag(help="Vary the pictures at random.", rich_help_panel=_SCHEDULE)] = _DEFAULT.augment,
-    seed: Annotated[
-        int, option(min=0, help="Same seed, same weights on the CPU.", rich_help_panel=_SCHEDULE)
-    ] = _DEFAULT.seed,
-    resume: Annotated[
-        Resume, option(help="What to do with a run that --out already holds.", rich_help_panel=_SCHEDULE)
-    ] = Resume.AUTO,
-    workers: Annotated[
-        int, option(help="Processes that prepare batches; -1 chooses.", rich_help_panel=_COMPUTING)
-    ] = _DEFAULT.workers,
+        float | None,
+        _schedule(help=f"Share of the steps in which the rate rises. [default: {_DEFAULT.warmup}; onecycle: 0.3]"),
+    ] = None,
+    clip: Annotated[float, _schedule(help="Largest norm of the gradient.")] = _DEFAULT.clip,
+    ema: Annotated[float, _schedule(help="Decay of the running mean of the weights.")] = _DEFAULT.ema,
+    patience: Annotated[int, _schedule(help="Stop after so many epochs without a better Dice.")] = _DEFAULT.patience,
+    seed: Annotated[int, _schedule(min=0, help="Same seed, same weights on the CPU.")] = _DEFAULT.seed,
+    resume: Annotated[Resume, _record(help="What to do with a run that --out already holds.")] = Resume.AUTO,
+    save_every: Annotated[
+        float, _record(metavar="MINUTES", help="Time between two saved states within an epoch.")
+    ] = _DEFAULT.save_every,
+    overlays: Annotated[
+        int, _record(metavar="EPOCHS", help="Paint some validation pictures every so many epochs; 0: never.")
+    ] = _DEFAULT.overlays,
+    tensorboard: Annotated[
+        bool, _record_flag("--tensorboard", help="Write TensorBoard's files too.")
+    ] = _DEFAULT.tensorboard,
+    name: Annotated[str, _record(help="What the model is called.")] = _DEFAULT.name,
+    licence: Annotated[str, _record(help="Under what terms its weights can be used.")] = _DEFAULT.licence,
+    training_data: Annotated[str, _record(help="What it learns from, in words.")] = _DEFAULT.training_data,
+    workers: Annotated[int, _computing(help="Processes that prepare batches; -1 chooses.")] = _DEFAULT.workers,
     device: Device = _DEFAULT.device,
     precision: PrecisionOption = Precision.AUTO,
-    name: Annotated[str, option(help="What the model is called.", rich_help_panel=_RECORD)] = _DEFAULT.name,
-    licence: Annotated[
-        str, option(help="Under what terms its weights can be used.", rich_help_panel=_RECORD)
-    ] = _DEFAULT.licence,
-    training_data: Annotated[
-        str, option(help="What it learns from, in words.", rich_help_panel=_RECORD)
-    ] = _DEFAULT.training_data,
+    compile_: Annotated[
+        Compile, _computing("--compile", help="Let torch compile the network first.")
+    ] = _DEFAULT.compile,
+    deterministic: Annotated[
+        bool, _computing_flag("--deterministic", help="Same weights on a GPU too, at some cost in speed.")
+    ] = _DEFAULT.deterministic,
     as_json: Json = False,
 ) -> None:
-    """Train a U-Net; the result is one model file, OUT/model.safetensors.
+    """Train a network; the result is one model file, OUT/model.safetensors.
 
-    The same command goes on where an interrupted run stopped.
+    The same command goes on where an interrupted run stopped. All processes of torchrun or srun train one model.
 
     Example: lesionctl train demo.store --out run --epochs 10
 
-    Example: lesionctl train isic.store --out run --encoder resnet34 --size 320
+    Example: lesionctl train isic.store --out run --auto --budget 2h
+
+    Example: lesionctl train isic.store --out run --arch deeplabv3plus --encoder resnet34 --size 320
     """
-    try:
-        channels = tuple(int(width) for width in decoder_channels.split(","))
-    except ValueError as error:
-        raise UsageError(f"--decoder-channels '{decoder_channels}' is not of the form 256,128,64,32,16") from error
-    if init and encoder:
-        raise UsageError("--init and --encoder exclude each other", hint="a model brings its own encoder")
-    if encoder_weights and not encoder:
-        raise UsageError("--encoder-weights needs --encoder", hint=f"such as --encoder {_DEFAULT.encoder}")
-    if allow_seen and encoder:
-        raise UsageError("--allow-seen is about a model to start from, not --encoder", hint="leave one of them out")
-    if not encoder:
-        init = init or DEFAULT_MODEL
-    options = TrainOptions(
-        encoder=encoder or _DEFAULT.encoder,
-        encoder_weights=encoder_weights or _DEFAULT.encoder_weights,
-        init=str(find_model(init).resolve()) if init else "",
-        allow_seen=allow_seen,
-        fold=fold,
-        decoder_channels=channels,
-        decoder_stride=decoder_stride,
-        size=size,
-        epochs=epochs,
-        batch_size=batch_size,
-        lr=lr,
-        weight_decay=weight_decay,
-        warmup=warmup,
-        clip=clip,
-        ema=ema,
-        patience=patience,
-        augment=augment,
-        seed=seed,
-        workers=workers,
-        device=device,
-        precision=precision,
-        name=name,
-        licence=licence,
-        training_data=training_data,
-    )
     terminal = terminal_of(context)
+    options = _read_options(context.params)
+    if show_augmentations is not None:
+        _paint(store, options, show_augmentations, terminal)
+        return
+    if (budget or dry_run) and not auto:
+        raise UsageError("--budget and --dry-run belong to --auto", hint="add --auto, or choose --epochs yourself")
+    if auto and dry_run:
+        _make_plan(context, store, options, budget, terminal, show=True)
+        return
+    if out is None:
+        raise UsageError("--out is missing", hint="name a directory for the run, such as --out run")
+    if auto:
+        options = _keep_or_make_plan(context, store, out, options, budget, terminal)
     if options.init:
         terminal.say(f"starting from {options.init}")
+    if folds is not None:
+        _train_folds(store, out, options, folds, resume, terminal, as_json=as_json)
+        return
     from lesionctl.train.loop import train as run
 
     result = run(store, out, options, resume, terminal)
+    if result is not None:  # the first of several processes tells what came of them
+        _show(result, terminal, as_json=as_json)
+
+
+def _read_options(given: dict[str, Any]) -> TrainOptions:
+    """The options of the run from the parameters as they were typed."""
+    values = {field.name: given[field.name] for field in fields(TrainOptions) if field.name in given}
+    values["compile"] = given["compile_"]
+    for name in ("decoder_channels", "widths"):
+        try:
+            values[name] = tuple(int(width) for width in given[name].split(","))
+        except ValueError as error:
+            key = name.replace("_", "-")
+            raise UsageError(f"--{key} '{given[name]}' is not of the form 256,128,64,32,16") from error
+    if given["warmup"] is None:
+        values["warmup"] = _ONECYCLE_RISE if given["schedule"] is Schedule.ONECYCLE else _DEFAULT.warmup
+    values["batch_size"] = _read_batch_size(given["batch_size"])
+    encoder, init, arch = given["encoder"], given["init"], given["arch"]
+    if init and (encoder or arch is not _DEFAULT.arch):
+        raise UsageError(
+            "--init and a network of your own exclude each other", hint="leave out --init, or --encoder and --arch"
+        )
+    if encoder and arch is Arch.CLASSIC:
+        raise UsageError("the classic U-Net has no encoder to choose", hint="leave out --encoder, or take --arch unet")
+    from_model = init or not (encoder or arch is not _DEFAULT.arch)
+    if given["encoder_weights"] and (from_model or arch is Arch.CLASSIC):
+        raise UsageError("--encoder-weights needs --encoder", hint=f"such as --encoder {_DEFAULT.encoder}")
+    if given["allow_seen"] and not from_model:
+        raise UsageError("--allow-seen is about a model to start from, not --encoder", hint="leave one of them out")
+    values["encoder"] = encoder or _DEFAULT.encoder
+    values["encoder_weights"] = given["encoder_weights"] or ("none" if arch is Arch.CLASSIC else "hub")
+    values["init"] = str(find_model(init or DEFAULT_MODEL).resolve()) if from_model else ""
+    return TrainOptions(**values)
+
+
+def _read_batch_size(text: str) -> int:
+    if text == "auto":
+        return AUTO_BATCH_SIZE
+    if text.isdigit() and int(text) > 0:
+        return int(text)
+    raise UsageError(f"--batch-size cannot be '{text}'", hint="give a number of pictures, or auto")
+
+
+def _keep_or_make_plan(
+    context: typer.Context, store: Path, out: Path, options: TrainOptions, budget: str | None, terminal: Terminal
+) -> TrainOptions:
+    """The options as the plan in the run directory has them; where there is none, a new one is written."""
+    from lesionctl.atomic import write_text
+    from lesionctl.train.plan_file import PLAN_FILE, read_plan
+
+    file = out / PLAN_FILE
+    if file.is_file():
+        terminal.say(f"keeping to {file}")
+        given = _given(context)
+        return replace(options, **{name: value for name, value in read_plan(file).items() if name not in given})
+    if find_world(os.environ) is not None:
+        raise UsageError(
+            "a plan is made by one process, not by several at once",
+            hint="first: lesionctl train … --auto --dry-run > plan.toml; then: lesionctl --config plan.toml train …",
+        )
+    plan = _make_plan(context, store, options, budget, terminal, show=False)
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(file, plan.to_toml())
+    terminal.say(f"planned: {file}")
+    return plan.options
+
+
+def _make_plan(
+    context: typer.Context, store: Path, options: TrainOptions, budget: str | None, terminal: Terminal, *, show: bool
+) -> Plan:
+    from lesionctl.dataset.store import open_store
+    from lesionctl.runtime.device import choose_compute
+    from lesionctl.train.duration import parse_duration
+    from lesionctl.train.plan import make_plan
+
+    seconds = None if budget is None else parse_duration(budget)
+    compute = choose_compute(options.device, options.precision)
+    plan = make_plan(open_store(store), options, _given(context), seconds, compute, terminal)
+    if show:
+        terminal.line(plan.to_toml().rstrip("\n"))
+    return plan
+
+
+def _given(context: typer.Context) -> frozenset[str]:
+    """Names of the options that were typed, or stand in a variable or a configuration file."""
+    known = {field.name for field in fields(TrainOptions)}
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    named = {name.rstrip("_") for name, source in sources.items() if source is not None and source.name != "DEFAULT"}
+    return frozenset(named & known)
+
+
+def _train_folds(
+    store: Path, out: Path, options: TrainOptions, folds: int, resume: Resume, terminal: Terminal, *, as_json: bool
+) -> None:
+    from lesionctl.train.folds import train_folds
+
+    result = train_folds(store, out, options, resume, terminal, folds=folds)
+    if result is None:  # the first of several processes tells what came of them
+        return
+    if as_json:
+        terminal.json(result.to_dict())
+        return
+    terminal.line(str(result.out))
+    shown = ("dice", "jaccard", "thresholded_jaccard")
+    rows = [
+        [f"fold {number}", str(fold.pictures), *(f"{fold.figures[name]:.4f}" for name in shown)]
+        for number, fold in enumerate(result.folds)
+    ]
+    rows.append(["mean ± sd", "", *(f"{result.mean(name):.4f} ± {result.deviation(name):.4f}" for name in shown)])
+    mark = f" ({result.remark})" if result.remark else ""
+    terminal.table(
+        f"out of fold, at the store's resolution, mean per image; threshold {result.threshold:.2f}, "
+        f"{result.postprocess.describe()}{mark}",
+        ["", "pictures", *(name.replace("_", " ") for name in shown)],
+        rows,
+    )
+
+
+def _paint(store: Path, options: TrainOptions, file: Path, terminal: Terminal) -> None:
+    from lesionctl.atomic import write_bytes
+    from lesionctl.dataset.store import open_store
+    from lesionctl.train.augment.recipe import read_recipe
+    from lesionctl.train.augment.sheet import paint_sheet
+
+    write_bytes(file, paint_sheet(open_store(store), read_recipe(options.augment), options.size, options.seed))
+    terminal.line(str(file))
+
+
+def _show(result: TrainResult, terminal: Terminal, *, as_json: bool) -> None:
     if as_json:
         terminal.json(
             {
@@ -159,6 +299,7 @@ def train(
                 "epochs": result.epochs,
                 "best_epoch": result.best_epoch,
                 "threshold": result.threshold,
+                "postprocess": asdict(result.postprocess),
                 "validation_per_image_mean": result.validation,
                 "validation_seen_by_ancestor": result.seen and asdict(result.seen),
             }
@@ -168,6 +309,7 @@ def train(
     dice, jaccard = result.validation["dice"], result.validation["jaccard"]
     mark = f" ({result.remark})" if result.remark else ""
     terminal.say(
-        f"best of {result.epochs} epochs: {result.best_epoch}; threshold {result.threshold:.2f}; on the validation "
-        f"split, at the store's resolution, per-image mean Dice {dice:.4f}, Jaccard {jaccard:.4f}{mark}"
+        f"best of {result.epochs} epochs: {result.best_epoch}; threshold {result.threshold:.2f}, "
+        f"{result.postprocess.describe()}; on the validation split, at the store's resolution, per-image mean "
+        f"Dice {dice:.4f}, Jaccard {jaccard:.4f}{mark}"
     )

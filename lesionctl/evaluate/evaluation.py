@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lesionctl.dataset.exposure import SeenCount
     from lesionctl.dataset.samples import Split
     from lesionctl.errors import Failure
+    from lesionctl.imaging.postprocess import Postprocess
     from lesionctl.scoring.counts import Counts
     from lesionctl.scoring.roc import ProbabilityHistogram
 
@@ -89,15 +90,22 @@ class Evaluation:
         prediction: What was scored: a model or a folder.
         truth: What it was compared with.
         threshold: The probability above which a pixel was lesion; None for masks that are made already.
-        origin: What a model was scored on; None for masks that are made already.
+        postprocess: What was done to a mask then; None likewise.
+        origin: What a model was scored on; None likewise.
     """
 
     def __init__(
-        self, prediction: str, truth: str, threshold: float | None = None, origin: Origin | None = None
+        self,
+        prediction: str,
+        truth: str,
+        threshold: float | None = None,
+        postprocess: Postprocess | None = None,
+        origin: Origin | None = None,
     ) -> None:
         self.prediction = prediction
         self.truth = truth
         self.threshold = threshold
+        self.postprocess = postprocess
         self.origin = origin
         self.images: list[ImageScore] = []
         self.failures: list[Failure] = []
@@ -122,6 +130,7 @@ class Evaluation:
             "prediction": self.prediction,
             "truth": self.truth,
             "threshold": self.threshold,
+            "postprocess": None if self.postprocess is None else asdict(self.postprocess),
             **(self.origin.to_dict() if self.origin else {}),
             "resolution": "each truth mask's own size",
             "n": len(self.images),

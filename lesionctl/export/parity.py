@@ -54,7 +54,7 @@ class Tolerance:
 
 
 def compare(original: Segmenter, copy: Segmenter, images: Iterable[Image]) -> Parity:
-    """Run both on pictures, in the network's geometry.
+    """Run both on pictures: probabilities are compared as the network gives them, masks as people get them.
 
     Args:
         original: What is right.
@@ -64,7 +64,8 @@ def compare(original: Segmenter, copy: Segmenter, images: Iterable[Image]) -> Pa
     pictures, largest, smallest = 0, 0.0, 1.0
     for image in images:
         expected, actual = original.segment([image])[0], copy.segment([image])[0]
-        masks = expected > original.spec.threshold, actual > copy.spec.threshold
+        frame = original.spec.frame(*image.shape[:2])
+        masks = original.mask(expected, frame), copy.mask(actual, frame)
         pictures += 1
         largest = max(largest, float(np.abs(expected - actual).max()))
         smallest = min(smallest, dice(count(*masks)))

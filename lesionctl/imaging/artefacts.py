@@ -275,5 +275,10 @@ def _colour_between(one: _Colour, other: _Colour, rng: np.random.Generator) -> _
 
 def _blend(image: Image, coverage: _Coverage, colour: _Colour, opacity: float) -> Image:
     """Lay `colour` over the image where `coverage` says so."""
-    share = (coverage * np.float32(opacity / 255))[..., None]
-    return (image + share * (np.asarray(colour, np.float32) - image) + np.float32(0.5)).astype(np.uint8)
+    places = np.flatnonzero(coverage)  # few, mostly
+    blended = image.copy()
+    pixels = blended.reshape(-1, 3)
+    own = pixels[places]
+    share = (coverage.ravel()[places] * np.float32(opacity / 255))[:, None]
+    pixels[places] = (own + share * (np.asarray(colour, np.float32) - own) + np.float32(0.5)).astype(np.uint8)
+    return blended

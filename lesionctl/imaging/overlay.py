@@ -16,12 +16,13 @@ _OUTLINE = (0, 255, 120)  # a green that neither skin nor lesion has
 _SHADOW = (0, 0, 0)
 
 
-def draw_outline(image: Image, mask: Mask) -> Image:
+def draw_outline(image: Image, mask: Mask, colour: tuple[int, int, int] = _OUTLINE) -> Image:
     """Draw the outline of `mask` on a copy of `image`, bright on a dark line so that it shows on any skin.
 
     Args:
         image: uint8 `[H, W, 3]`.
         mask: bool `[h, w]` of the same picture at any scale.
+        colour: Of the outline, RGB in [0, 255].
 
     Returns:
         uint8 `[H, W, 3]`.
@@ -32,7 +33,7 @@ def draw_outline(image: Image, mask: Mask) -> Image:
     thickness = max(2, round(max(height, width) / 400))
     canvas = image.copy()
     cv2.drawContours(canvas, contours, -1, _SHADOW, thickness + 2, cv2.LINE_AA)
-    cv2.drawContours(canvas, contours, -1, _OUTLINE, thickness, cv2.LINE_AA)
+    cv2.drawContours(canvas, contours, -1, colour, thickness, cv2.LINE_AA)
     return canvas
 
 

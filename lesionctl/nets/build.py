@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from lesionctl.errors import UsageError
+from lesionctl.nets.classic import ClassicUNet
+from lesionctl.nets.deeplabv3plus import DeepLabV3Plus
 from lesionctl.nets.encoders import build_encoder
+from lesionctl.nets.spec import ClassicSpec, DeepLabV3PlusSpec, UNetSpec
 from lesionctl.nets.unet import UNet
 
 if TYPE_CHECKING:
@@ -23,22 +26,30 @@ def build_net(spec: NetSpec, encoder_weights: Path | str | None = None) -> nn.Mo
 
     Args:
         spec: What to build.
-        encoder_weights: See `build_encoder`.
+        encoder_weights: See `build_encoder`; the classic U-Net has no encoder to load them into.
 
     Returns:
-        A module from normalised images `[N, C, H, W]` to logits `[N, 1, H, W]`.
+        A module in training mode, from normalised images float `[N, C, H, W]` of any height and width to logits float
+        `[N, 1, H, W]`. Built over an encoder, it holds that as `encoder`.
 
     Raises:
-        UsageError: The encoder does not exist or cannot carry this decoder.
+        UsageError: The encoder does not exist or cannot carry this network.
+        BadFile: The weights file is missing or does not fit the encoder.
+        LesionctlError: The hub cannot be reached.
     """
-    encoder = build_encoder(spec.encoder, spec.in_channels, encoder_weights)
+    if isinstance(spec, ClassicSpec):
+        return ClassicUNet(spec)
+    output_stride = spec.output_stride if isinstance(spec, DeepLabV3PlusSpec) else None
+    encoder = build_encoder(spec.encoder, spec.in_channels, encoder_weights, output_stride)
     try:
-        net = UNet(spec, encoder)
+        net = UNet(spec, encoder) if isinstance(spec, UNetSpec) else DeepLabV3Plus(spec, encoder)
     except ValueError as error:
         raise UsageError(str(error)) from error
     try:
         with torch.no_grad():
             net.eval()(torch.zeros(1, spec.in_channels, 64, 96))
     except (AssertionError, RuntimeError, ValueError) as error:
-        raise UsageError(f"'{spec.encoder}' cannot carry a U-Net on pictures of any size: {error}") from error
+        raise UsageError(
+            f"'{spec.encoder}' cannot carry a {spec.arch.label} on pictures of any size: {error}"
+        ) from error
     return net.train()

@@ -67,7 +67,9 @@ def hub_config(name: str) -> Any:
     raise UsageError(f"timm's hub has no weights for '{name}'", hint)
 
 
-def build_encoder(name: str, in_channels: int, weights: Path | str | None = None) -> nn.Module:
+def build_encoder(
+    name: str, in_channels: int, weights: Path | str | None = None, output_stride: int | None = None
+) -> nn.Module:
     """Build an encoder that returns a list of feature maps, finest first.
 
     Args:
@@ -75,12 +77,15 @@ def build_encoder(name: str, in_channels: int, weights: Path | str | None = None
         in_channels: Channels of the input.
         weights: A file with a timm state dict (.safetensors or .pth), `HUB`, or None for random weights. For `HUB`, no
             connection is opened where the cache has the encoder's file.
+        output_stride: Stride of the last feature map; where the encoder would have halved it further, its convolutions
+            are dilated instead, with the same weights. None leaves the encoder as it is, most often at 32.
 
     Returns:
         A module; `encoder.feature_info.channels()` and `.reduction()` say what it returns.
 
     Raises:
-        UsageError: timm has no such model, it offers no feature maps, or the hub has no weights for it.
+        UsageError: timm has no such model, it offers no feature maps, it cannot have that output stride, or the hub has
+            no weights for it.
         BadFile: The weights file is missing or does not fit the encoder.
         LesionctlError: The hub cannot be reached.
     """
@@ -98,7 +103,16 @@ def build_encoder(name: str, in_channels: int, weights: Path | str | None = None
                 in_chans=in_channels,
                 pretrained=weights is not None,
                 pretrained_cfg_overlay=overlay,
+                output_stride=output_stride,  # timm drops a None
             )
+    except (AssertionError, TypeError) as error:  # how timm's constructors refuse to dilate
+        if output_stride is None:
+            raise
+        raise UsageError(
+            f"timm's '{name}' cannot be built with an output stride of {output_stride}: its convolutions do not dilate",
+            hint="many can, as tf_efficientnet_lite0, mobilenetv3_large_100, resnet34 and convnext_tiny; "
+            "a U-Net needs no dilation",
+        ) from error
     except (
         AttributeError,
         EOFError,

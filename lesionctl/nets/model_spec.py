@@ -8,8 +8,9 @@ from typing import Any
 
 from lesionctl.dataset.exposure import Exposure
 from lesionctl.imaging.frame import Frame
+from lesionctl.imaging.postprocess import Postprocess
 from lesionctl.imaging.resize_rule import ResizeRule
-from lesionctl.nets.spec import NetSpec
+from lesionctl.nets.spec import NetSpec, spec_from_dict, spec_to_dict
 
 METADATA_KEY = "lesionctl"
 """Under this name a model file of any format holds the JSON of its ModelSpec."""
@@ -28,6 +29,7 @@ class ModelSpec:
         std: Standard deviation per channel, likewise.
         resize: How a picture becomes a square.
         threshold: A pixel is lesion where its probability is above this.
+        postprocess: What is done to the mask then.
         name: What the model is called.
         licence: Under what terms the weights can be used, and the licences of the pictures that it learned from.
         training_data: What it learned from, in words.
@@ -44,6 +46,7 @@ class ModelSpec:
     std: tuple[float, ...]
     resize: ResizeRule = ResizeRule.SQUASH
     threshold: float = 0.5
+    postprocess: Postprocess = field(default=Postprocess())
     name: str = "unnamed"
     licence: str = "not stated"
     training_data: str = "not stated"
@@ -59,9 +62,11 @@ class ModelSpec:
 
     def to_json(self) -> str:
         """The text that travels in a model file."""
-        values = {**asdict(self), "seen": self.seen.to_dict()}
+        values = {**asdict(self), "net": spec_to_dict(self.net), "seen": self.seen.to_dict()}
         if self.seen == Exposure():  # as in files of the time before models said it
             del values["seen"]
+        if self.postprocess == Postprocess():
+            del values["postprocess"]
         return json.dumps(values, sort_keys=True)
 
     @classmethod
@@ -75,9 +80,9 @@ class ModelSpec:
             values: dict[str, Any] = json.loads(text)
             if values["format"] != _FORMAT:
                 raise ValueError(f"it has the format of another version ({values['format']})")
-            net = values["net"]
-            values["net"] = NetSpec(**{**net, "decoder_channels": tuple(net["decoder_channels"])})
+            values["net"] = spec_from_dict(values["net"])
             values["resize"] = ResizeRule(values["resize"])
+            values["postprocess"] = Postprocess(**values.get("postprocess", {}))
             values["seen"] = Exposure.from_dict(values["seen"]) if "seen" in values else Exposure()
             for name in ("mean", "std", "ancestors"):
                 values[name] = tuple(values.get(name, ()))

@@ -35,6 +35,5 @@ _import_torchvision()
 
 import timm  # noqa: E402
 import timm.data  # noqa: E402
-from timm.optim import param_groups_weight_decay  # noqa: E402
 
-__all__ = ["param_groups_weight_decay", "timm"]
+__all__ = ["timm"]

@@ -9,19 +9,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own convention
 from torch import Tensor, nn
 
+from lesionctl.nets.blocks import ConvNormAct, pad_to_multiple, upsample
+
 if TYPE_CHECKING:
-    from lesionctl.nets.spec import NetSpec
-
-
-class ConvNormAct(nn.Sequential):
-    """3×3 convolution, batch norm, ReLU: `[N, in, h, w]` → `[N, out, h, w]`."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(
-            nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
-            nn.BatchNorm2d(out_channels),
-            nn.ReLU(inplace=True),
-        )
+    from lesionctl.nets.spec import UNetSpec
 
 
 class DecoderBlock(nn.Module):
@@ -59,7 +50,7 @@ class UNet(nn.Module):
         ValueError: The encoder's strides do not double from level to level, or `spec` has too few decoder widths.
     """
 
-    def __init__(self, spec: NetSpec, encoder: nn.Module) -> None:
+    def __init__(self, spec: UNetSpec, encoder: nn.Module) -> None:
         super().__init__()
         channels: list[int] = encoder.feature_info.channels()  # type: ignore[operator, union-attr]
         strides: list[int] = encoder.feature_info.reduction()  # type: ignore[operator, union-attr]
@@ -92,13 +83,10 @@ class UNet(nn.Module):
             float `[N, 1, H, W]`.
         """
         height, width = x.shape[-2:]
-        bottom, right = -height % self.stride, -width % self.stride
-        if bottom or right:
-            x = F.pad(x, (0, right, 0, bottom), mode="replicate")
+        x = pad_to_multiple(x, self.stride)
         features = self.encoder(x)  # finest first, each [N, c_i, H / s_i, W / s_i]
         y = features[-1]
         for block, level in zip(self.blocks, self.skip_levels, strict=True):
-            y = block(y, None if level is None else features[level])
+            y = block(y, None if level is None else features[level])  # [N, out, 2h, 2w]
         logits: Tensor = self.head(y)  # [N, 1, H / decoder_stride, W / decoder_stride]
-        logits = F.interpolate(logits, size=x.shape[-2:], mode="bilinear", align_corners=False)
-        return logits[..., :height, :width]
+        return upsample(logits, like=x)[..., :height, :width]

@@ -60,4 +60,15 @@ class Segmenter(ABC):
         Returns:
             bool `[H, W]`.
         """
-        return frame.restore(probability) > self.spec.threshold
+        return self.decide(frame.restore(probability))
+
+    def decide(self, probability: Probability) -> Mask:
+        """The one place where probabilities become a mask: the model's threshold, then its post-processing.
+
+        Args:
+            probability: float32 `[H, W]` in [0, 1], at the picture's own size.
+
+        Returns:
+            bool `[H, W]`.
+        """
+        return self.spec.postprocess.apply(probability > self.spec.threshold)

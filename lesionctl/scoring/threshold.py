@@ -9,25 +9,44 @@ import numpy as np
 if TYPE_CHECKING:
     from lesionctl.imaging.arrays import Mask, Probability
 
+    Jaccards = np.ndarray[tuple[int], np.dtype[np.float64]]
+
 _BINS = 100
 _THRESHOLDS = (np.arange(1, _BINS) / _BINS).astype(np.float32)  # as a mask compares them
 
 
+def jaccard_at_each_threshold(probability: Probability, truth: Mask) -> Jaccards:
+    """The Jaccard of one picture at 0.01, 0.02, ..., 0.99, from one histogram.
+
+    Args:
+        probability: float32 `[H, W]` in [0, 1].
+        truth: bool `[H, W]`.
+
+    Returns:
+        float64 `[99]` in [0, 1].
+    """
+    bins = np.searchsorted(_THRESHOLDS, probability)  # how many thresholds a pixel is above
+    everything = np.bincount(bins.ravel(), minlength=_BINS)
+    lesion = np.bincount(bins[truth], minlength=_BINS)
+    predicted = everything[::-1].cumsum()[::-1][1:]  # pixels above 0.01, 0.02, ..., 0.99
+    tp = lesion[::-1].cumsum()[::-1][1:]
+    union = predicted + lesion.sum() - tp
+    return np.where(union > 0, tp / np.maximum(union, 1), 1.0)
+
+
 class ThresholdSearch:
-    """Scores every threshold from 0.01 to 0.99 at once, from one histogram per picture."""
+    """Scores every threshold from 0.01 to 0.99 at once."""
 
     def __init__(self) -> None:
-        self._jaccards: list[np.ndarray[tuple[int], np.dtype[np.float64]]] = []
+        self._jaccards: list[Jaccards] = []
 
     def update(self, probability: Probability, truth: Mask) -> None:
         """Add a picture: float32 `[H, W]` in [0, 1] and bool `[H, W]`."""
-        bins = np.searchsorted(_THRESHOLDS, probability)  # how many thresholds a pixel is above
-        everything = np.bincount(bins.ravel(), minlength=_BINS)
-        lesion = np.bincount(bins[truth], minlength=_BINS)
-        predicted = everything[::-1].cumsum()[::-1][1:]  # pixels above 0.01, 0.02, ..., 0.99
-        tp = lesion[::-1].cumsum()[::-1][1:]
-        union = predicted + lesion.sum() - tp
-        self._jaccards.append(np.where(union > 0, tp / np.maximum(union, 1), 1.0))
+        self.add(jaccard_at_each_threshold(probability, truth))
+
+    def add(self, jaccards: Jaccards) -> None:
+        """Add a picture by what `jaccard_at_each_threshold` says of it."""
+        self._jaccards.append(jaccards)
 
     def best(self) -> float:
         """The threshold with the highest per-image mean Jaccard: the middle of those that do equally well.

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -10,10 +15,11 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from lesionctl.runtime.threads import available_cpus
-from lesionctl.train.augment import Augmentation
+from lesionctl.train.augment.augmentation import Augmentation
+from lesionctl.train.augment.recipe import read_recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -21,74 +27,148 @@ if TYPE_CHECKING:
     from lesionctl.dataset.store import Store
     from lesionctl.train.options import TrainOptions
 
+_STEPS = 32
+"""Steps that an epoch of a small set has at least: validating more often than that costs more than it tells."""
 
-class AugmentedPictures(Dataset[tuple["Tensor", "Tensor"]]):
-    """Random views of the pictures of a store. An index is (epoch, row): it alone, with the seed, decides the view."""
+
+class Batch(NamedTuple):
+    """Pictures of one step.
+
+    Attributes:
+        images: uint8 `[B, size, size, 3]`.
+        truth: bool `[B, 1, size, size]`.
+        rows: int64 `[B]`, where they stand in the store.
+    """
+
+    images: Tensor
+    truth: Tensor
+    rows: Tensor
+
+    def split(self, size: int) -> list[Batch]:
+        """The same in parts of `size` pictures; the last may be smaller."""
+        return [Batch(*part) for part in zip(*(torch.split(values, size) for values in self), strict=True)]
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device, but for the rows; the copy may still be under way."""
+        images, truth, rows = self
+        return Batch(images.to(device, non_blocking=True), truth.to(device, non_blocking=True), rows)
+
+
+class AugmentedPictures(Dataset[Batch]):
+    """Random views of the pictures of a store. An index is (pass, row): it alone, with the seed, decides the view."""
 
     def __init__(self, store: Store, options: TrainOptions) -> None:
         self._store = store
         self._seed = options.seed
-        self._augment = Augmentation(options.size, enabled=options.augment)
+        self._size = options.size
+        self._recipe = read_recipe(options.augment)
+        self._own = threading.local()  # an Augmentation draws from a state of its own
 
-    def __getitem__(self, index: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """A view: uint8 `[size, size, 3]` and float32 `[1, size, size]`."""
-        epoch, row = index
-        seed = int(np.random.SeedSequence((self._seed, epoch, row)).generate_state(1)[0])
-        image, mask = self._augment(np.array(self._store.images[row]), np.array(self._store.masks[row]), seed)
-        return torch.from_numpy(image), torch.from_numpy(mask.astype(np.float32))[None]
+    def __getitem__(self, index: tuple[int, int]) -> Batch:
+        """A view: uint8 `[size, size, 3]`, bool `[1, size, size]`, and its row."""
+        number, row = index
+        if not hasattr(self._own, "augment"):
+            self._own.augment = Augmentation(self._size, self._recipe)
+        seed = int(np.random.SeedSequence((self._seed, number, row)).generate_state(1)[0])
+        image, mask = self._own.augment(np.array(self._store.images[row]), np.array(self._store.masks[row]), seed)
+        return Batch(torch.from_numpy(image), torch.from_numpy(mask)[None], torch.tensor(row))
+
+    def __getstate__(self) -> dict[str, object]:
+        """For a worker that is started afresh: what belongs to a thread stays behind."""
+        return {**vars(self), "_own": None}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        """See `__getstate__`."""
+        vars(self).update(state, _own=threading.local())
 
 
 class EpochBatches(Sampler[list[tuple[int, int]]]):
-    """The batches of one epoch, from one of them on: a seeded order of all rows, the incomplete last batch left out.
+    """One process's share of the steps of an epoch, from one of them on: a seeded order, an incomplete step left out.
 
     Args:
         rows: The rows of the training split.
-        batch_size: Rows per batch.
-        seed: Seed of the order.
+        options: Batch size, forward passes per step, repeats, seed.
+        rank: Which of the processes this is.
+        world: How many there are.
     """
 
-    def __init__(self, rows: NDArray[np.int64], batch_size: int, seed: int) -> None:
+    def __init__(self, rows: NDArray[np.int64], options: TrainOptions, rank: int = 0, world: int = 1) -> None:
         self._rows = rows
-        self._batch_size = min(batch_size, len(rows))
-        self._seed = seed
+        self._seed = options.seed
+        self._rank = rank
+        self._share = min(options.batch_size * options.accumulate, max(1, len(rows) // world))
+        self._world = world
+        self._repeat = options.repeat or max(1, math.ceil(_STEPS * self.pictures / len(rows)))
         self.epoch = 0
         self.start = 0
 
     @property
+    def pictures(self) -> int:
+        """Pictures per step, of all processes."""
+        return self._share * self._world
+
+    @property
     def steps(self) -> int:
-        """Batches in a whole epoch."""
-        return len(self._rows) // self._batch_size
+        """Steps in a whole epoch."""
+        return len(self._rows) * self._repeat // self.pictures
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        """Each batch as a list of (epoch, row)."""
-        order = np.random.default_rng((self._seed, self.epoch)).permutation(self._rows)
+        """Each step as a list of (pass, row)."""
+        draw = np.random.default_rng((self._seed, self.epoch))
+        passes = range(self.epoch * self._repeat, (self.epoch + 1) * self._repeat)
+        order = [(number, int(row)) for number in passes for row in draw.permutation(self._rows)]
         for step in range(self.start, self.steps):
-            batch = order[step * self._batch_size : (step + 1) * self._batch_size]
-            yield [(self.epoch, int(row)) for row in batch]
+            first = step * self.pictures + self._rank * self._share
+            yield order[first : first + self._share]
 
     def __len__(self) -> int:
-        """Batches that are still to come."""
+        """Steps that are still to come."""
         return self.steps - self.start
 
 
-def make_loader(
-    store: Store, batches: EpochBatches, options: TrainOptions, device: torch.device
-) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Batches of uint8 `[B, size, size, 3]` and float32 `[B, 1, size, size]`.
+class ThreadedLoader:
+    """Steps that this process prepares itself, each picture in a thread.
 
-    On the CPU the training process prepares them itself unless told otherwise: the network keeps every core busy, and
-    another process would only take them from it.
+    For training on the CPU: the network keeps every core busy between two steps, and another process, or another step
+    prepared meanwhile, would only take them from it.
     """
+
+    def __init__(self, pictures: AugmentedPictures, batches: EpochBatches, threads: int) -> None:
+        self._pictures = pictures
+        self._batches = batches
+        self._threads = threads
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Each step."""
+        with ThreadPoolExecutor(self._threads, thread_name_prefix="lesionctl-augment") as pool:
+            for batch in self._batches:
+                views = pool.map(self._pictures.__getitem__, batch)
+                yield Batch(*(torch.stack(values) for values in zip(*views, strict=True)))
+
+
+def make_loader(store: Store, batches: EpochBatches, options: TrainOptions, device: torch.device) -> Iterable[Batch]:
+    """The steps of an epoch: as `batches` says when they are asked for.
+
+    Args:
+        store: The prepared set.
+        batches: Which pictures.
+        options: How they are varied, and how many workers prepare them.
+        device: Where they will go.
+    """
+    pictures = AugmentedPictures(store, options)
     workers = options.workers
     if workers < 0:
-        workers = 0 if device.type == "cpu" else max(1, min(16, available_cpus() - 1))
+        cpus = available_cpus() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # torchrun's processes share them
+        workers = 0 if device.type == "cpu" else max(1, min(16, cpus - 1))
+    if workers == 0:
+        return ThreadedLoader(pictures, batches, torch.get_num_threads())
     return DataLoader(
-        AugmentedPictures(store, options),
+        pictures,
         batch_sampler=batches,
         num_workers=workers,
         pin_memory=device.type == "cuda",
-        persistent_workers=workers > 0,
-        prefetch_factor=4 if workers else None,
+        persistent_workers=True,
+        prefetch_factor=4,
         # Its own generator: a loader draws from torch's at each beginning, and a run that goes on begins once more.
         generator=torch.Generator(),
         # OpenCV's own threads in every worker would fight for the same cores, and can hang after a fork.
@@ -99,3 +179,33 @@ def make_loader(
 def _one_thread(_: int) -> None:
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
+
+
+class Feed:
+    """Hands out the steps of a loader on the device, and keeps the time that training had to wait for them.
+
+    A GPU works on one step while the next one is fetched: nothing here waits for it.
+
+    Args:
+        loader: The steps.
+        device: Where they go.
+
+    Attributes:
+        seconds: How long training has waited for data.
+    """
+
+    def __init__(self, loader: Iterable[Batch], device: torch.device) -> None:
+        self._loader = loader
+        self._device = device
+        self.seconds = 0.0
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Each step."""
+        batches = iter(self._loader)
+        while True:
+            began = time.perf_counter()
+            batch = next(batches, None)
+            self.seconds += time.perf_counter() - began
+            if batch is None:
+                return
+            yield Batch(*batch).to(self._device)

@@ -2,41 +2,55 @@
 
 from __future__ import annotations
 
-import math
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.optim.swa_utils import AveragedModel
 
+from lesionctl.atomic import directory_of_one
 from lesionctl.dataset.samples import Split
 from lesionctl.dataset.store import open_store
-from lesionctl.errors import Interrupted, LesionctlError, MissingExtra, UsageError
+from lesionctl.errors import Interrupted, MissingExtra, UsageError
 from lesionctl.nets.model_file import load_model, save_model
-from lesionctl.nets.timm_import import param_groups_weight_decay
 from lesionctl.progress import Progress, Silent
 from lesionctl.runtime.depthwise import train_depthwise_in_float32
 from lesionctl.runtime.device import choose_compute
+from lesionctl.runtime.peak_memory import peak_memory_mb
 from lesionctl.runtime.precision import Precision
 from lesionctl.runtime.stop import listen_for_stop
 from lesionctl.runtime.torch_segmenter import Normalize, TorchSegmenter
-from lesionctl.train.data import EpochBatches, make_loader
-from lesionctl.train.losses import bce_dice_loss
-from lesionctl.train.options import Resume, TrainOptions
-from lesionctl.train.record import write_config, write_curves, write_metrics
-from lesionctl.train.schedule import warmup_cosine
-from lesionctl.train.start import remark_on, start
+from lesionctl.train.compiling import compile_net
+from lesionctl.train.data import EpochBatches, Feed, make_loader
+from lesionctl.train.decision import choose_decision
+from lesionctl.train.losses import make_loss
+from lesionctl.train.memory import is_out_of_memory, out_of_memory
+from lesionctl.train.optimizer import make_optimizer
+from lesionctl.train.options import AUTO_BATCH_SIZE, Resume, TrainOptions
+from lesionctl.train.ranks import Ranks, join_ranks
+from lesionctl.train.record.run_record import RunRecord
+from lesionctl.train.running_mean import RunningMean
+from lesionctl.train.schedule import rate_share
+from lesionctl.train.seeding import seed_run, seed_step
+from lesionctl.train.start import fit_batch_size, remark_on, start
 from lesionctl.train.state import RunState, identify_run, load_state, save_state
-from lesionctl.train.validate import choose_threshold, score_rows
+from lesionctl.train.sync_norm import synchronise_norms
+from lesionctl.train.validate import paint_overlays, predict_rows, score_rows
+from lesionctl.train.watch import LossWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from lesionctl.dataset.exposure import SeenCount
+    from lesionctl.dataset.store import Store
+    from lesionctl.imaging.postprocess import Postprocess
+    from lesionctl.nets.model_spec import ModelSpec
+    from lesionctl.runtime.device import Compute
 
 
 @dataclass(frozen=True)
@@ -44,10 +58,11 @@ class TrainResult:
     """What came of a run.
 
     Attributes:
-        model: The model file: the best epoch's weights and the threshold that validation chose for them.
+        model: The model file: the best epoch's weights and what validation chose for them.
         epochs: Epochs that were trained.
         best_epoch: The best of them, from 1.
         threshold: The model's threshold.
+        postprocess: What is done to its masks.
         validation: Per-image mean figures of the model on the validation split, at the store's resolution.
         seen: How many pictures of that split its ancestor has seen; None where there is none, or it does not say.
     """
@@ -56,6 +71,7 @@ class TrainResult:
     epochs: int
     best_epoch: int
     threshold: float
+    postprocess: Postprocess
     validation: dict[str, float]
     seen: SeenCount | None
 
@@ -71,25 +87,35 @@ def train(
     options: TrainOptions,
     resume: Resume = Resume.AUTO,
     progress: Progress | None = None,
-) -> TrainResult:
-    """Train a model on the training split of a store.
+) -> TrainResult | None:
+    """Train a model on the training split of a store; every process of a distributed training calls it alike.
 
     Args:
         store_path: A prepared set with a training and a validation split.
-        out: The run directory: model.safetensors (best), last.safetensors, metrics.csv, curves.png, config.toml, and
-            state.pt to go on from.
+        out: The run directory: model.safetensors (best), last.safetensors, the record (config.toml, environment.json,
+            metrics.csv, log.jsonl, curves.png, overlays/), and the state to go on from.
         options: How.
         resume: What to do with a state that `out` already holds.
         progress: Who listens.
+
+    Returns:
+        What came of it; None in every process but the first, which alone writes.
 
     Raises:
         UsageError: The options make no sense for this store or this machine, or `out` holds another run.
         GateError: The model to start from has seen pictures of the validation split.
         Interrupted: A signal asked to stop; the state is saved.
-        LesionctlError: The loss is no longer a number.
+        LesionctlError: The loss is no longer a number, memory ran out, or another process has ended.
     """
-    progress = progress or Silent()
-    compute = choose_compute(options.device, options.precision)
+    with join_ranks() as ranks, directory_of_one(out) if ranks.first else nullcontext():
+        listener = progress if progress and ranks.first else Silent()
+        return _train(store_path, out, options, resume, listener, ranks)
+
+
+def _train(
+    store_path: Path, out: Path, options: TrainOptions, resume: Resume, progress: Progress, ranks: Ranks
+) -> TrainResult | None:
+    compute = choose_compute(ranks.device(options.device), options.precision)
     store = open_store(store_path)
     if options.fold is not None:
         store = store.at_fold(options.fold)
@@ -97,135 +123,175 @@ def train(
     for split, rows in ((Split.TRAIN, train_rows), (Split.VALIDATION, val_rows)):
         if not len(rows):
             raise UsageError(f"{store_path} has no {split} split", hint="prepare it with --split 70/10/20")
+    record = RunRecord(out, tensorboard=options.tensorboard and ranks.first)
 
-    torch.manual_seed(options.seed)
+    seed_run(options)
     spec, net, seen = start(options, store, progress)
     net = compute.place(net)
-    ema = AveragedModel(net, multi_avg_fn=_running_mean(options.ema), use_buffers=True)
+    if options.batch_size == AUTO_BATCH_SIZE:
+        options = fit_batch_size(options, spec, compute, out / "state.pt", ranks, progress)
+    ema = RunningMean(net, options.ema)
+    net = synchronise_norms(net, compute, ranks)
     train_depthwise_in_float32(net, compute)
+    model = ranks.wrap(compile_net(net, options.compile, compute), compute)
     normalize = compute.place(Normalize(spec.mean, spec.std))
-    optimizer = torch.optim.AdamW(
-        param_groups_weight_decay(net, options.weight_decay),
-        lr=options.lr,
-        fused=compute.device.type != "mps",
-    )
+    loss_of = make_loss(options.loss, options.label_smoothing)
+    pretrained = bool(options.init) or options.encoder_weights != "none"
+    optimizer = make_optimizer(net, options, compute, pretrained=pretrained)
     scaler = torch.amp.GradScaler(compute.device.type, enabled=compute.precision is Precision.FP16)
-    batches = EpochBatches(train_rows, options.batch_size, options.seed)
+    batches = EpochBatches(train_rows, options, ranks.rank, ranks.world)
     loader = make_loader(store, batches, options, compute.device)
     total_steps = options.epochs * batches.steps
 
-    out.mkdir(parents=True, exist_ok=True)
-    run = identify_run(options, store.info)
+    run = identify_run(options, store.info, ranks.world)
     modules: dict[str, Any] = {"net": net, "ema": ema, "optimizer": optimizer, "scaler": scaler}
-    state = load_state(out / "state.pt", run, resume) or RunState(run)
+    state = load_state(out / "state.pt", run, resume, progress) or RunState(run)
     for name, values in state.modules.items():
         if values:  # a scaler has none where the run did not need one so far
             modules[name].load_state_dict(values)
-    if state.epoch or state.step:
-        progress.say(f"going on with epoch {state.epoch + 1}, step {state.step + 1}")
+    state.modules = {}
     remark = remark_on(seen)
-    remarks = [f"data: {run['data']}"] + ([f"validation: {remark}"] if remark else [])
-    write_config(out / "config.toml", store_path.resolve(), options, remarks)
+
+    def unfinished() -> bool:
+        return state.epoch < options.epochs and state.epoch - state.best_epoch <= options.patience
+
+    if ranks.first:
+        remarks = [f"data: {run['data']}"] + ([f"validation: {remark}"] if remark else [])
+        record.config(store_path.resolve(), options, remarks)
+    if ranks.first and unfinished():
+        if state.epoch or state.step:
+            progress.say(f"going on with epoch {state.epoch + 1}, step {state.step + 1}")
+        record.environment(compute, ranks.world)
+        record.event("begin", epoch=state.epoch + 1, step=state.step + 1)
 
     def save() -> None:
-        state.modules = {name: module.state_dict() for name, module in modules.items()}
-        save_state(out / "state.pt", state)
+        if ranks.first:
+            save_state(out / "state.pt", replace(state, modules={name: m.state_dict() for name, m in modules.items()}))
 
     def segmenter() -> TorchSegmenter:
         return TorchSegmenter(spec, ema.module, compute)
 
+    def backward(images: Tensor, truth: Tensor) -> Tensor:
+        """The loss of a step, its gradients added up over as many forward passes as `--accumulate` says."""
+        loss = torch.zeros((), device=compute.device)
+        parts = list(zip(*(torch.split(whole, options.batch_size) for whole in (images, truth)), strict=True))
+        for number, (some, their_truth) in enumerate(parts, start=1):
+            with ranks.paused(model) if number < len(parts) else nullcontext():
+                with compute.autocast():
+                    logits = model(normalize(some))
+                part = loss_of(logits, their_truth.float()) * (len(some) / len(images))
+                scaler.scale(part).backward()  # type: ignore[no-untyped-call]
+            loss += part.detach()
+        return loss
+
     with listen_for_stop() as stop:
-        while state.epoch < options.epochs and state.epoch - state.best_epoch <= options.patience:
-            began, shown = time.perf_counter(), 0
+        while unfinished():
             batches.epoch, batches.start = state.epoch, state.step
+            dices = [row["val_dice"] for row in state.history]
+            feed, watch = Feed(loader, compute.device), LossWatch(store, state.epoch)
+            began = saved = time.perf_counter()
             net.train()
             with progress.task(f"epoch {state.epoch + 1} of {options.epochs}", len(batches)) as task:
-                for images, truth in loader:
+                for images, truth, shown in feed:
                     done = state.epoch * batches.steps + state.step
+                    share = rate_share(options.schedule, done, total_steps, options.warmup, dices)
                     for group in optimizer.param_groups:
-                        group["lr"] = options.lr * warmup_cosine(done, total_steps, options.warmup)
+                        group["lr"] = options.lr * share * group["share"]
+                    seed_step(options.seed, done, ranks.rank)
 
-                    images = images.to(compute.device, non_blocking=True)
-                    truth = truth.to(compute.device, non_blocking=True)
-                    with compute.autocast():
-                        logits = net(normalize(images))
-                    loss: Tensor = bce_dice_loss(logits, truth)
                     optimizer.zero_grad(set_to_none=True)
-                    scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-                    scaler.unscale_(optimizer)
-                    torch.nn.utils.clip_grad_norm_(net.parameters(), options.clip)
-                    scaler.step(optimizer)
-                    scaler.update()
-                    ema.update_parameters(net)
+                    try:
+                        loss = backward(images, truth)
+                        scaler.unscale_(optimizer)
+                        norm = torch.nn.utils.clip_grad_norm_(net.parameters(), options.clip)
+                        scaler.step(optimizer)
+                        scaler.update()
+                    except RuntimeError as error:
+                        if is_out_of_memory(error):
+                            raise out_of_memory(options, spec, compute) from error
+                        raise
+                    ema.update(net, done)
 
-                    value = loss.item()
-                    if not math.isfinite(value):
-                        raise LesionctlError(
-                            f"the loss is {value} in epoch {state.epoch + 1} at step {state.step + 1}",
-                            hint="try a lower --lr, or --precision fp32; the last good state is kept",
-                        )
+                    if scaler.is_enabled():
+                        norm = torch.zeros_like(norm)  # it may overflow: the scaler has left that step out
+                    state.loss_sum += watch.see(state.step, shown, loss, norm)
                     state.step += 1
-                    shown += len(images)
-                    state.loss_sum += value
                     task.advance()
                     task.note(f"loss {state.loss_sum / state.step:.4f}")
-                    if stop:
+                    stopping = ranks.any(bool(stop))
+                    now = time.perf_counter()
+                    if stopping or now - saved > 60 * options.save_every:
+                        state.loss_sum += watch.rest()
+                        state.seconds, state.waited = state.seconds + now - began, state.waited + feed.seconds
                         save()
+                        began, saved, feed.seconds = now, time.perf_counter(), 0.0
+                    if stopping:
+                        if ranks.first:
+                            record.event("stop", signal=stop.signal, epoch=state.epoch + 1, step=state.step)
                         raise Interrupted(
-                            f"stopped by {stop.signal} in epoch {state.epoch + 1} after step {state.step}; "
-                            f"the state is saved in {out}",
-                            hint="run the same command again to go on",
+                            f"stopped by {stop.signal or 'another process'} in epoch {state.epoch + 1} "
+                            f"after step {state.step}; the state is saved",
+                            hint="the same command goes on from here",
                         )
-            seconds = time.perf_counter() - began
-            images_per_second = shown / seconds
+            state.loss_sum += watch.rest()
+            state.seconds += time.perf_counter() - began
+            state.waited += feed.seconds
 
-            scores = score_rows(segmenter(), store, val_rows)
+            scores = score_rows(segmenter(), store, val_rows, ranks)
             row = {
                 "epoch": state.epoch + 1,
-                "lr": optimizer.param_groups[0]["lr"],
-                "loss": state.loss_sum / state.step,
-                "images_per_second": images_per_second,
+                "lr": optimizer.param_groups[0]["lr"] / optimizer.param_groups[0]["share"],
+                "loss": ranks.mean(state.loss_sum / batches.steps),
+                "images_per_second": batches.steps * batches.pictures / state.seconds,
+                "waited": state.waited / state.seconds,
+                "memory_mb": peak_memory_mb(compute),
                 **{f"val_{name}": score for name, score in scores.items()},
             }
-            progress.row({name: row[name] for name in _SHOWN})
             state.history.append(row)
-            write_metrics(out / "metrics.csv", state.history)
-            if scores["dice"] > state.best_dice:
+            improved = scores["dice"] > state.best_dice
+            if improved:
                 state.best_dice, state.best_epoch = scores["dice"], state.epoch
-                save_model(out / "model.safetensors", spec, ema.module.state_dict())
-            save_model(out / "last.safetensors", spec, ema.module.state_dict())
-            state.epoch, state.step, state.loss_sum = state.epoch + 1, 0, 0.0
+            if ranks.first:
+                progress.row({name: row[name] for name in _SHOWN})
+                if improved:
+                    save_model(out / "model.safetensors", spec, ema.module.state_dict())
+                save_model(out / "last.safetensors", spec, ema.module.state_dict())
+                record.epoch(state.history)
+                if options.overlays and (state.epoch + 1) % options.overlays == 0:
+                    record.overlays(state.epoch + 1, paint_overlays(segmenter(), store, val_rows))
+            state.epoch, state.step, state.loss_sum, state.seconds, state.waited = state.epoch + 1, 0, 0.0, 0.0, 0.0
             save()
-
-    try:
-        write_curves(out / "curves.png", state.history)
-    except MissingExtra as error:
-        progress.warn(f"no curves.png: {error.what} ({error.hint})")
-
-    model = out / "model.safetensors"
-    best_spec, best_net = load_model(model)
-    best = TorchSegmenter(best_spec, best_net, compute)
-    best.spec = replace(best_spec, threshold=choose_threshold(best, store, val_rows))
-    validation = score_rows(best, store, val_rows)
-    where = f"{store.info.size} px" + (f" ({remark})" if remark else "")
-    scores = {f"validation split, per-image mean {name}, {where}": value for name, value in validation.items()}
-    save_model(model, replace(best.spec, scores=scores), best_net.state_dict())
-    return TrainResult(model, state.epoch, state.best_epoch + 1, best.spec.threshold, validation, seen)
+    return _finish(out, spec, store, val_rows, state, record, compute, seen, progress) if ranks.first else None
 
 
 _SHOWN = ("epoch", "lr", "loss", "images_per_second", "val_dice", "val_jaccard", "val_thresholded_jaccard")
 
 
-def _running_mean(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
-    """Exponential mean whose decay starts low, so that the first random weights are soon forgotten."""
-
-    @torch.no_grad()
-    def update(means: Sequence[Tensor], values: Sequence[Tensor], updates: Tensor | int) -> None:
-        weight = 1 - min(decay, (1 + float(updates)) / (10 + float(updates)))
-        for mean, value in zip(means, values, strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(value, weight)
-            else:
-                mean.copy_(value)
-
-    return update
+def _finish(
+    out: Path,
+    spec: ModelSpec,
+    store: Store,
+    val_rows: NDArray[np.int64],
+    state: RunState,
+    record: RunRecord,
+    compute: Compute,
+    seen: SeenCount | None,
+    progress: Progress,
+) -> TrainResult:
+    """Give the best epoch's weights the threshold and the post-processing that serve the validation split best."""
+    try:
+        record.curves(state.history)
+    except MissingExtra as error:
+        progress.warn(f"no curves.png: {error.what} ({error.hint})")
+    model, remark = out / "model.safetensors", remark_on(seen)
+    _, net = load_model(model)
+    best = TorchSegmenter(spec, net, compute)
+    decision = choose_decision(lambda: predict_rows(best, store, val_rows))
+    best.spec = replace(spec, threshold=decision.threshold, postprocess=decision.postprocess)
+    validation = score_rows(best, store, val_rows)
+    where = f"{store.info.size} px" + (f" ({remark})" if remark else "")
+    scores = {f"validation split, per-image mean {name}, {where}": value for name, value in validation.items()}
+    save_model(model, replace(best.spec, scores=scores), net.state_dict())
+    return TrainResult(
+        model, state.epoch, state.best_epoch + 1, decision.threshold, decision.postprocess, validation, seen
+    )

@@ -14,14 +14,20 @@ from lesionctl.nets.build import build_net
 from lesionctl.nets.encoders import input_statistics
 from lesionctl.nets.model_file import load_model
 from lesionctl.nets.model_spec import ModelSpec
-from lesionctl.nets.spec import NetSpec
+from lesionctl.nets.spec import Arch, ClassicSpec, DeepLabV3PlusSpec, NetSpec, UNetSpec
+from lesionctl.train.memory import largest_batch_size
+from lesionctl.train.state import saved_batch_size
 
 if TYPE_CHECKING:
     from torch import nn
 
     from lesionctl.dataset.samples import Sample
     from lesionctl.progress import Progress
+    from lesionctl.runtime.device import Compute
     from lesionctl.train.options import TrainOptions
+    from lesionctl.train.ranks import Ranks
+
+_HALF = (0.5, 0.5, 0.5)  # mean and deviation where no weights ask for others: pixels become numbers from -1 to 1
 
 
 class Start(NamedTuple):
@@ -72,8 +78,8 @@ def start(options: TrainOptions, store: Store, progress: Progress) -> Start:
             scores={},
         )
         return Start(spec, net, seen)
-    mean, std = input_statistics(options.encoder)
-    net_spec = NetSpec(options.encoder, options.decoder_channels, options.decoder_stride)
+    net_spec = describe_net(options)
+    mean, std = (_HALF, _HALF) if isinstance(net_spec, ClassicSpec) else input_statistics(net_spec.encoder)
     spec = ModelSpec(
         net=net_spec,
         size=options.size,
@@ -88,6 +94,32 @@ def start(options: TrainOptions, store: Store, progress: Progress) -> Start:
     )
     net = build_net(net_spec, None if options.encoder_weights == "none" else options.encoder_weights)
     return Start(spec, net, None)
+
+
+def describe_net(options: TrainOptions) -> NetSpec:
+    """The network that a training without an ancestor begins with."""
+    if options.arch is Arch.CLASSIC:
+        return ClassicSpec(options.widths)
+    if options.arch is Arch.DEEPLABV3PLUS:
+        return DeepLabV3PlusSpec(options.encoder, options.output_stride)
+    return UNetSpec(options.encoder, options.decoder_channels, options.decoder_stride)
+
+
+def fit_batch_size(
+    options: TrainOptions, spec: ModelSpec, compute: Compute, state: Path, ranks: Ranks, progress: Progress
+) -> TrainOptions:
+    """The options with the largest batch size that fits in every process; a run that goes on keeps the one it has.
+
+    Raises:
+        UsageError: Not even one picture fits.
+        BadFile: The state to go on from is damaged.
+    """
+    size = saved_batch_size(state, progress)
+    if size is None:
+        fit = largest_batch_size(options, spec, compute)
+        size = min(ranks.gather(fit.batch_size))
+        progress.say(f"batch size {size} ({fit.describe()})")
+    return replace(options, batch_size=size)
 
 
 def remark_on(seen: SeenCount | None) -> str:

@@ -13,51 +13,63 @@ import torch
 
 from lesionctl.atomic import write_bytes
 from lesionctl.errors import BadFile, UsageError
+from lesionctl.train.augment.recipe import read_recipe
 from lesionctl.train.options import Resume
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from lesionctl.dataset.store import StoreInfo
+    from lesionctl.progress import Progress
     from lesionctl.train.options import TrainOptions
-    from lesionctl.train.record import Row
+    from lesionctl.train.record.rows import Row
 
 # What may change between a stop and the going on without making it another run.
-_FREE_TO_CHANGE = ("workers", "device", "allow_seen")
+_FREE_TO_CHANGE = ("workers", "device", "allow_seen", "save_every", "overlays", "tensorboard")
+
+_DIGEST_BYTES = hashlib.sha256().digest_size
 
 
 @dataclass
 class RunState:
     """Where a run stands.
 
+    There are no states of random generators in it: views are drawn from (seed, pass, row), orders from (seed, epoch),
+    and the network's own numbers (dropout, stochastic depth) from (seed, epoch, step, process), so that the place alone
+    says what comes next.
+
     Attributes:
         run: What the run is: its resolved options and the digest of its data.
         epoch: The epoch that is under way, from 0.
         step: Steps of it that are done.
         loss_sum: Sum of their losses.
+        seconds: How long they took.
+        waited: How much of that was waiting for data.
         best_dice: Highest validation Dice so far.
         best_epoch: The epoch that had it.
         history: A row for each finished epoch.
         modules: State dicts of the network, its running mean, the optimiser and the scaler.
-        random: State of torch's random generator on the CPU.
     """
 
     run: dict[str, Any]
     epoch: int = 0
     step: int = 0
     loss_sum: float = 0.0
+    seconds: float = 0.0
+    waited: float = 0.0
     best_dice: float = -1.0
     best_epoch: int = -1
     history: list[Row] = field(default_factory=list)
     modules: dict[str, Any] = field(default_factory=dict)
-    random: torch.Tensor | None = None
 
 
-def identify_run(options: TrainOptions, store: StoreInfo) -> dict[str, Any]:
+def identify_run(options: TrainOptions, store: StoreInfo, processes: int = 1) -> dict[str, Any]:
     """What makes two runs the same run: data and options, less those that change nothing of the result."""
     values = {name: value for name, value in options.resolved().items() if name not in _FREE_TO_CHANGE}
     values["fold"] = options.fold
     values["data"] = f"{store.digest} at {store.size} px, {store.resize}"
+    values["processes"] = processes
+    values["augment"] = f"{options.augment} ({read_recipe(options.augment).digest[:12]})"
     for name in ("encoder_weights", "init"):  # a file may be replaced under the same name
         values[name] = _fingerprint_file(values[name])
     return values
@@ -72,52 +84,81 @@ def _fingerprint_file(name: str) -> str:
 
 
 def save_state(path: Path, state: RunState) -> None:
-    """Write the state, whole or not at all."""
-    state.random = torch.get_rng_state()
-    content = io.BytesIO()
-    torch.save(vars(state), content)
-    write_bytes(path, content.getvalue())
+    """Write the state, whole or not at all; the one that was there becomes the generation before it."""
+    file = io.BytesIO()
+    torch.save(vars(state), file)
+    content = file.getvalue()
+    if path.exists():
+        path.replace(_generation_before(path))
+    write_bytes(path, content + hashlib.sha256(content).digest())
 
 
-def load_state(path: Path, run: dict[str, Any], resume: Resume) -> RunState | None:
+def load_state(path: Path, run: dict[str, Any], resume: Resume, progress: Progress) -> RunState | None:
     """The state to go on from, or None to begin.
 
     Args:
         path: Where a state would be.
         run: What the run is that wants to go on.
         resume: What was asked for.
+        progress: Hears a warning where the newest state is damaged and the one before it is taken.
 
     Raises:
         UsageError: The state is of another run (the difference is named), or what was asked for cannot be had.
-        BadFile: The state is damaged.
+        BadFile: Every state is damaged.
     """
-    if not path.is_file():
+    generations = [file for file in (path, _generation_before(path)) if file.is_file()]
+    if not generations:
         if resume is Resume.MUST:
             raise UsageError(f"{path.parent} holds no state to go on from", hint="leave out --resume must")
         return None
     if resume is Resume.NEVER:
         raise UsageError(f"{path.parent} holds a run already", hint="choose another --out, or leave out --resume never")
-    try:
-        values = torch.load(path, map_location="cpu", weights_only=True)
-        state = RunState(**values)
-        different = [name for name in run if json.dumps(run[name]) != json.dumps(state.run.get(name))]
-    except (
-        OSError,
-        RuntimeError,
-        EOFError,
-        KeyError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        pickle.UnpicklingError,
-    ) as error:
-        raise BadFile(path, f"is a damaged state ({error})", hint="remove the run directory to begin anew") from error
-    if different:
-        name = different[0]
-        raise UsageError(
-            f"{path.parent} holds a run with another {name}: {state.run.get(name)}, not {run[name]}",
-            hint="choose another --out, or give the same options and data to go on",
-        )
-    if state.random is not None:
-        torch.set_rng_state(state.random)
+    state = _read_newest(generations, progress)
+    for name, value in run.items():
+        before = state.run.get(name)
+        if json.dumps(before) != json.dumps(value):
+            raise UsageError(
+                f"{path.parent} holds a run with another {name}: {before}, not {value}",
+                hint="choose another --out, or give the same options and data to go on",
+            )
     return state
+
+
+def saved_batch_size(path: Path, progress: Progress) -> int | None:
+    """The batch size of the run that a state belongs to; None where there is no state.
+
+    Raises:
+        BadFile: Every state is damaged.
+    """
+    generations = [file for file in (path, _generation_before(path)) if file.is_file()]
+    return int(_read_newest(generations, progress).run["batch_size"]) if generations else None
+
+
+def _generation_before(path: Path) -> Path:
+    return path.with_stem(f"{path.stem}.previous")
+
+
+def _read_newest(generations: list[Path], progress: Progress) -> RunState:
+    """The first state of a list that is whole."""
+    reasons = []
+    for path in generations:
+        try:
+            state = _read(path)
+        except BadFile as error:
+            reasons.append(error)
+            continue
+        if reasons:
+            progress.warn(f"{reasons[0].what}: going on from the one before it, {path.name}")
+        return state
+    raise reasons[0]
+
+
+def _read(path: Path) -> RunState:
+    try:
+        file = path.read_bytes()
+        content, digest = file[:-_DIGEST_BYTES], file[-_DIGEST_BYTES:]
+        if hashlib.sha256(content).digest() != digest:
+            raise ValueError("its content does not agree with its digest")
+        return RunState(**torch.load(io.BytesIO(content), map_location="cpu", weights_only=True))
+    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+        raise BadFile(path, f"is a damaged state ({error})", hint="remove the run directory to begin anew") from error

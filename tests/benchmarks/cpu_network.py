@@ -15,13 +15,13 @@ import time
 import torch
 
 from lesionctl.nets.build import build_net
-from lesionctl.nets.spec import NetSpec
+from lesionctl.nets.spec import UNetSpec
 from lesionctl.runtime import device
 from lesionctl.runtime.depthwise import train_depthwise_in_float32
 from lesionctl.runtime.device import Compute, choose_compute
 from lesionctl.runtime.precision import Precision
 
-SPEC = NetSpec("tf_efficientnet_lite0", (160, 96, 48, 32))
+SPEC = UNetSpec("tf_efficientnet_lite0", (160, 96, 48, 32))
 PAIRS = 3
 
 

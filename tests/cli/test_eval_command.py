@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import pytest
 
@@ -92,6 +93,62 @@ def test_what_makes_no_sense_is_refused_with_exit_code_2(lesionctl, model_file, 
 def test_a_fold_of_two_folders_makes_no_sense(lesionctl, demo):
     done = lesionctl("eval", "--pred", demo / "masks", "--truth", demo / "masks", "--fold", "0")
     assert done.returncode == 2
+
+
+def test_two_models_are_compared_on_the_same_pictures(lesionctl, run_dir, model_file, store_path):
+    shown = lesionctl("eval", run_dir, store_path, "--against", model_file, *CPU)
+    assert shown.returncode == 0
+    assert "both on the same 3 pictures, mean per image" in shown.stdout
+    assert "pictures by Dice" in shown.stdout
+
+    result = json.loads(lesionctl("eval", run_dir, store_path, "--against", model_file, "--json", *CPU).stdout)
+    comparison = result["comparison"]
+    assert (result["schema"], result["n"], comparison["against"]["n"]) == (1, 3, 3)
+    assert sum(comparison["pictures_by_dice"].values()) == 3
+    for name, difference in comparison["per_image_mean_difference"].items():
+        other = comparison["against"]["per_image_mean"][name]
+        assert difference == pytest.approx(result["per_image_mean"][name] - other, abs=1e-12)
+    alone = json.loads(lesionctl("eval", model_file, store_path, "--json", *CPU).stdout)
+    assert comparison["against"] == alone
+
+
+def test_a_model_against_itself_is_no_better_and_no_worse(lesionctl, model_file, store_path):
+    done = lesionctl("eval", model_file, store_path, "--against", model_file, "--json", *CPU)
+    comparison = json.loads(done.stdout)["comparison"]
+    assert comparison["pictures_by_dice"] == {"better": 0, "equal": 3, "worse": 0}
+    assert set(comparison["per_image_mean_difference"].values()) == {0}
+
+
+def test_what_the_other_model_has_seen_is_no_test_either(lesionctl, run_dir, model_file, other_split_path, seen_ids):
+    words = ("eval", model_file, other_split_path, "--against", run_dir, "--json", *CPU)
+    refused = lesionctl(*words)
+    assert (refused.returncode, refused.stdout) == (4, "")
+    left_out = json.loads(lesionctl(*words, "--seen", "skip").stdout)
+    assert left_out["n"] == left_out["comparison"]["against"]["n"] == 3 - len(seen_ids)
+
+
+def test_several_models_are_scored_as_one(lesionctl, run_dir, model_file, store_path, tmp_path):
+    together = json.loads(lesionctl("eval", model_file, model_file, store_path, "--json", *CPU).stdout)
+    alone = json.loads(lesionctl("eval", model_file, store_path, "--json", *CPU).stdout)
+    assert (together["prediction"], together["per_image_mean"]) == ("tiny ×2", alone["per_image_mean"])
+
+    for number in range(2):
+        shutil.copytree(run_dir, tmp_path / "cross" / f"fold-{number}")
+    of_folds = json.loads(lesionctl("eval", "cross", store_path, "--json", *CPU).stdout)
+    of_one = json.loads(lesionctl("eval", run_dir, store_path, "--json", *CPU).stdout)
+    assert (of_folds["prediction"], of_folds["per_image_mean"]) == ("tiny ×2", of_one["per_image_mean"])
+    assert of_folds["seen_in_training"] == of_one["seen_in_training"]
+
+    refused = lesionctl("export", "cross")
+    assert refused.returncode == 2
+    assert "holds the models of a cross-validation" in refused.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("--pred", "a", "--truth", "b", "--against", "lesion-s")])
+def test_a_comparison_needs_a_store(lesionctl, words):
+    done = lesionctl("eval", *words)
+    assert done.returncode == 2
+    assert "name a STORE" in done.stderr
 
 
 def test_train_refuses_a_validation_that_its_ancestor_has_seen(lesionctl, run_dir, store_path, tmp_path):

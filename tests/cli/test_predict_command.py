@@ -80,3 +80,13 @@ def test_two_pictures_for_one_mask_are_refused_before_any_work(lesionctl, scans,
     assert done.returncode == 2
     assert "would both be written to" in done.stderr
     assert not (tmp_path / "masks").exists()
+
+
+def test_several_models_answer_together(lesionctl, scans, model_file, tmp_path):
+    picture = scans / "DEMO_0000002.jpg"
+    (tmp_path / "c.toml").write_text(f'[predict]\nmodel = "{model_file}"\n')  # a lone value is a list of one
+    done = lesionctl("--config", "c.toml", "predict", picture, "--out", "one", "--jsonl")
+    twice = lesionctl("predict", picture, "--out", "two", "--model", model_file, "--model", model_file, "--jsonl")
+    one, two = json.loads(done.stdout), json.loads(twice.stdout)
+    assert (one["model"], two["model"]) == ("tiny", "tiny ×2")
+    assert (tmp_path / one["mask"]).read_bytes() == (tmp_path / two["mask"]).read_bytes()

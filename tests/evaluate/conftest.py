@@ -7,7 +7,7 @@ import pytest
 
 from lesionctl.dataset.exposure import Exposure
 from lesionctl.nets.model_spec import ModelSpec
-from lesionctl.nets.spec import NetSpec
+from lesionctl.nets.spec import UNetSpec
 from lesionctl.progress import Silent
 from lesionctl.runtime.segmenter import Segmenter
 
@@ -19,7 +19,7 @@ class DarkIsLesion(Segmenter):
 
     def __init__(self, threshold: float = 0.5, seen: Exposure | None = None) -> None:
         self.spec = ModelSpec(
-            NetSpec("none"), 64, (0.5,) * 3, (0.5,) * 3, threshold=threshold, name="dark", seen=seen or Exposure()
+            UNetSpec("none"), 64, (0.5,) * 3, (0.5,) * 3, threshold=threshold, name="dark", seen=seen or Exposure()
         )
 
     def forward(self, batch):

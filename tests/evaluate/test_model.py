@@ -15,7 +15,8 @@ from lesionctl.dataset.samples import Split
 from lesionctl.dataset.store import StoreWriter, open_store
 from lesionctl.errors import BadFile, GateError, UsageError
 from lesionctl.evaluate.leak_gate import WhenSeen
-from lesionctl.evaluate.model import evaluate_model
+from lesionctl.evaluate.model import evaluate_model, evaluate_models
+from lesionctl.imaging.postprocess import Postprocess
 from lesionctl.imaging.resize_rule import ResizeRule
 from lesionctl.prepare.prepare import PrepareOptions, prepare
 from lesionctl.prepare.sources import FolderSource
@@ -227,3 +228,39 @@ def test_masks_of_0_and_1_are_scored_right(tmp_path, write_pair, dark_is_lesion)
     for image in scored:
         assert image.counts.tp + image.counts.fn == pytest.approx(np.pi * 15**2, rel=0.02)
         assert image.figures()["dice"] > 0.95  # the model sees the dark disc at 64 by 64, its border a little blurred
+
+
+def test_post_processing_is_part_of_the_model_and_of_the_result(six, dark_is_lesion):
+    segmenter = dark_is_lesion()
+    segmenter.spec = replace(segmenter.spec, postprocess=Postprocess(smallest_area=0.6))  # the dark half is 0.5
+    evaluation = evaluate_model(segmenter, six)
+    assert evaluation.board.confusion().tp == 0
+    assert evaluation.to_dict()["postprocess"] == {"largest_region": False, "fill_holes": False, "smallest_area": 0.6}
+
+
+def test_no_post_processing_is_said_too(six, dark_is_lesion):
+    nothing = {"largest_region": False, "fill_holes": False, "smallest_area": 0.0}
+    assert evaluate_model(dark_is_lesion(), six).to_dict()["postprocess"] == nothing
+
+
+def test_several_models_are_scored_on_the_same_pictures(six, dark_is_lesion):
+    one = dark_is_lesion(seen=Exposure.of(six.samples[2:3]))
+    other = dark_is_lesion(threshold=1.0, seen=Exposure.of(six.samples[4:5]))
+    evaluations = evaluate_models([one, other], six, when_seen=WhenSeen.SKIP)
+    for evaluation in evaluations:
+        assert [image.id for image in evaluation.images] == ["ISIC_0000003", "ISIC_0000005"]
+        assert evaluation.origin.remark() == "1 of 4 seen in training and left out"
+    assert [evaluation.board.per_image()["jaccard"] for evaluation in evaluations] == [0.5, 0.0]
+
+
+def test_every_model_passes_the_gate_before_any_is_scored(six, dark_is_lesion, knows_two, monkeypatch):
+    fresh = dark_is_lesion(seen=Exposure.of(six.samples[:2]))
+    monkeypatch.setattr(fresh, "forward", lambda _: pytest.fail("pictures were segmented"))
+    with pytest.raises(GateError, match="has seen 2 of the 4 pictures"):
+        evaluate_models([fresh, knows_two], six)
+
+
+def test_models_that_have_seen_everything_between_them_leave_nothing_to_score(six, dark_is_lesion):
+    halves = [dark_is_lesion(seen=Exposure.of(six.samples[:4])), dark_is_lesion(seen=Exposure.of(six.samples[4:]))]
+    with pytest.raises(GateError, match="by one of the models in training: nothing is left to score"):
+        evaluate_models(halves, six, when_seen=WhenSeen.SKIP)

@@ -37,6 +37,10 @@ def test_border_is_bright_green_and_the_rest_is_as_it_was(image, mask):
     assert not changed[:, :94].any()
 
 
+def test_colour_can_be_chosen(image, mask):
+    assert draw_outline(image, mask, (86, 180, 233))[50, 150].tolist() == [86, 180, 233]
+
+
 def test_dark_line_lies_on_both_sides(image, mask):
     column = draw_outline(image, mask)[40:60, 150].sum(axis=-1)
     bright = np.flatnonzero(column == 375)

@@ -18,7 +18,7 @@ from lesionctl.imaging.frame import Frame
 from lesionctl.imaging.resize_rule import ResizeRule
 from lesionctl.nets.model_file import load_model, read_model_spec, save_model
 from lesionctl.nets.model_spec import METADATA_KEY, ModelSpec
-from lesionctl.nets.spec import NetSpec
+from lesionctl.nets.spec import UNetSpec
 
 
 def test_spec_is_read_back_whole(model_file, tiny_spec):
@@ -27,7 +27,7 @@ def test_spec_is_read_back_whole(model_file, tiny_spec):
 
 def test_spec_with_every_field_set_survives_its_text():
     spec = ModelSpec(
-        net=NetSpec("resnet18", (8, 4), 4, in_channels=1),
+        net=UNetSpec("resnet18", (8, 4), 4, in_channels=1),
         size=96,
         mean=(0.1,),
         std=(0.25,),
@@ -148,7 +148,9 @@ def test_weights_alone_are_no_model(tmp_path):
         (lambda values: json.dumps({**values, "colour": "red"}), "it does not describe a model"),
         (lambda values: json.dumps({**values, "resize": "stretch"}), "stretch"),
         (lambda values: json.dumps({**values, "seen": {"numbers": "AAAA"}}), "does not say rightly what it has seen"),
-        (lambda values: json.dumps({**values, "net": {"encoder": "x"}}), "it does not describe a model"),
+        (lambda values: json.dumps({**values, "net": {"encoder": "x"}}), "a U-Net is described by"),
+        (lambda values: json.dumps({**values, "net": ["unet"]}), "it does not describe a model"),
+        (lambda values: json.dumps({**values, "net": {**values["net"], "arch": "fcn"}}), "'fcn' is not a valid Arch"),
         (lambda values: json.dumps({**values, "net": {**values["net"], "decoder_stride": 3}}), "decoder's stride is 3"),
     ],
     ids=[
@@ -160,6 +162,8 @@ def test_weights_alone_are_no_model(tmp_path):
         "unknown rule",
         "no exposure",
         "net of little",
+        "net of another kind of value",
+        "unknown net",
         "impossible net",
     ],
 )

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from lesionctl.errors import BadFile, UsageError
+from lesionctl.export.export import export_model
+from lesionctl.export.formats import Format, Storage
 from lesionctl.runtime import load
-from lesionctl.runtime.load import bundled_models, find_model, load_segmenter
+from lesionctl.runtime.load import bundled_models, find_model, find_models, load_segmenter
 from lesionctl.runtime.precision import Precision
 
 
@@ -69,3 +71,59 @@ def test_damaged_model_is_a_bad_file(tmp_path, suffix):
     with pytest.raises(BadFile) as caught:
         load_segmenter(str(path), "cpu")
     assert caught.value.path == path
+
+
+@pytest.fixture
+def folds(model_file, tmp_path):
+    """A folds directory with three models."""
+    directory = tmp_path / "cross"
+    for number in range(3):
+        (directory / f"fold-{number}").mkdir(parents=True)
+        shutil.copy(model_file, directory / f"fold-{number}" / "model.safetensors")
+    return directory
+
+
+def test_a_folds_directory_stands_for_its_models(folds, model_file):
+    models = [folds / f"fold-{number}" / "model.safetensors" for number in range(3)]
+    assert find_models([str(folds)]) == models
+    assert find_models([str(model_file), str(folds), str(folds / "fold-1")]) == [model_file, *models, models[1]]
+
+
+def test_folds_are_in_the_order_of_their_numbers(folds):
+    for number in range(3, 11):
+        shutil.copytree(folds / "fold-0", folds / f"fold-{number}")
+    assert [path.parent.name for path in find_models([str(folds)])] == [f"fold-{number}" for number in range(11)]
+
+
+@pytest.mark.parametrize("missing", ["fold-1", "fold-0", "fold-2/model.safetensors"])
+def test_a_fold_that_is_missing_is_named(folds, missing):
+    path = folds / missing
+    path.unlink() if path.is_file() else shutil.rmtree(path)
+    with pytest.raises(UsageError, match=rf"there is no .*{missing}"):
+        find_models([str(folds)])
+
+
+def test_where_one_model_is_needed_a_fold_has_to_be_named(folds):
+    with pytest.raises(UsageError, match="holds the models of a cross-validation") as caught:
+        find_model(str(folds))
+    assert caught.value.hint == f"name one of them: {folds / 'fold-0'}"
+
+
+def test_several_models_answer_as_one(folds, model_file, tiny_spec):
+    picture = np.random.default_rng(0).integers(0, 256, (10, 20, 3), dtype=np.uint8)
+    alone = load_segmenter(str(model_file), "cpu", Precision.FP32)
+    for names in (str(folds), [str(model_file)] * 3):
+        segmenter = load_segmenter(names, "cpu", Precision.FP32)
+        assert (segmenter.spec.name, segmenter.backend) == ("tiny ×3", "torch fp32 cpu ×3")
+        np.testing.assert_allclose(segmenter.segment([picture]), alone.segment([picture]), atol=1e-6)
+    assert load_segmenter([str(model_file)], "cpu", Precision.FP32).spec == tiny_spec
+
+
+def test_torch_and_onnx_answer_together(model_file, tmp_path):
+    pytest.importorskip("onnxruntime")
+    export_model(model_file, tmp_path / "tiny.onnx", Format.ONNX, Storage.FP32, [])
+    segmenter = load_segmenter([str(model_file), str(tmp_path / "tiny.onnx")], "cpu", Precision.FP32)
+    assert segmenter.backend == "torch fp32 cpu + onnx fp32 cpu"
+    picture = np.random.default_rng(0).integers(0, 256, (10, 20, 3), dtype=np.uint8)
+    alone = load_segmenter(str(model_file), "cpu", Precision.FP32).segment([picture])
+    np.testing.assert_allclose(segmenter.segment([picture]), alone, atol=1e-4)

@@ -9,7 +9,7 @@ from PIL import Image as Pillow
 from lesionctl.errors import Failure
 from lesionctl.imaging.decode import decode
 from lesionctl.nets.model_spec import ModelSpec
-from lesionctl.nets.spec import NetSpec
+from lesionctl.nets.spec import UNetSpec
 from lesionctl.runtime.segmenter import Segmenter
 from lesionctl.runtime.stream import segment_files
 
@@ -20,7 +20,7 @@ class Red(Segmenter):
     backend = "red"
 
     def __init__(self):
-        self.spec = ModelSpec(NetSpec("none"), 16, (0.0,) * 3, (1.0,) * 3)
+        self.spec = ModelSpec(UNetSpec("none"), 16, (0.0,) * 3, (1.0,) * 3)
         self.batches = []
 
     def forward(self, batch):

@@ -10,7 +10,7 @@ import torch
 
 from lesionctl.imaging.resize_rule import ResizeRule
 from lesionctl.nets.model_spec import ModelSpec
-from lesionctl.nets.spec import NetSpec
+from lesionctl.nets.spec import UNetSpec
 from lesionctl.runtime.device import Compute
 from lesionctl.runtime.precision import Precision
 from lesionctl.runtime.torch_segmenter import Normalize, TorchSegmenter
@@ -27,7 +27,7 @@ class RedChannel(torch.nn.Module):
 
 @pytest.fixture
 def spec():
-    return ModelSpec(NetSpec("none"), size=16, mean=(0.5, 0.4, 0.3), std=(0.5, 0.25, 0.2), threshold=0.5)
+    return ModelSpec(UNetSpec("none"), size=16, mean=(0.5, 0.4, 0.3), std=(0.5, 0.25, 0.2), threshold=0.5)
 
 
 @pytest.fixture

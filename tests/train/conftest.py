@@ -1,9 +1,12 @@
-"""Helpers for trainings that are stopped, changed and compared."""
+"""Helpers for trainings that are stopped, changed and compared, and for those of two processes."""
 
 from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 from contextlib import contextmanager
 
 import pytest
@@ -66,3 +69,45 @@ def same_weights():
         return list(ours) == list(theirs) and all(torch.equal(ours[name], theirs[name]) for name in ours)
 
     return compare
+
+
+def port_of_nobody():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return str(server.getsockname()[1])
+
+
+def place_of_torchrun(rank):
+    return {"RANK": rank, "WORLD_SIZE": "2", "LOCAL_RANK": rank, "MASTER_ADDR": "127.0.0.1"}
+
+
+def place_of_slurm(rank):
+    step = {"SLURM_JOB_ID": "7", "SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NODELIST": "localhost"}
+    return {**step, "SLURM_PROCID": rank, "SLURM_LOCALID": rank}
+
+
+@pytest.fixture(scope="session")
+def free_port():
+    """A function that finds a port at which two processes can meet."""
+    return port_of_nobody
+
+
+@pytest.fixture(scope="session")
+def two_processes():
+    """A context in which a test file runs as a program twice, started as one of these launchers would; both then end."""
+
+    @contextmanager
+    def start(file, *arguments, launcher="torchrun"):
+        place = {"torchrun": place_of_torchrun, "slurm": place_of_slurm}[launcher]
+        port, command, started = port_of_nobody(), [sys.executable, file, *map(str, arguments)], []
+        try:
+            for rank in ("0", "1"):
+                environ = {**os.environ, **place(rank), "MASTER_PORT": port}
+                pipe = subprocess.PIPE
+                started.append(subprocess.Popen(command, env=environ, stdout=pipe, stderr=pipe, text=True))
+            yield started
+        finally:
+            for process in started:
+                process.kill()
+                process.communicate()
+
+    return start

@@ -19,7 +19,7 @@ from lesionctl.errors import GateError, LesionctlError, UsageError
 from lesionctl.imaging.resize_rule import ResizeRule
 from lesionctl.nets.encoders import input_statistics
 from lesionctl.nets.model_file import load_model, read_model_spec
-from lesionctl.nets.spec import NetSpec
+from lesionctl.nets.spec import UNetSpec
 from lesionctl.prepare.prepare import PrepareOptions, prepare
 from lesionctl.prepare.sources import FolderSource
 from lesionctl.prepare.split import Shares
@@ -30,7 +30,7 @@ from lesionctl.runtime.torch_segmenter import TorchSegmenter
 from lesionctl.scoring.overlap import FIGURES
 from lesionctl.train import loop
 from lesionctl.train.loop import train
-from lesionctl.train.validate import choose_threshold, score_rows
+from lesionctl.train.validate import score_rows
 
 
 def read_metrics(run_dir):
@@ -40,13 +40,23 @@ def read_metrics(run_dir):
 
 def test_run_directory_holds_these_files_and_no_parts(run_dir):
     names = {path.name for path in run_dir.iterdir()}
-    expected = {"model.safetensors", "last.safetensors", "metrics.csv", "config.toml", "state.pt"}
-    assert names - {"curves.png"} == expected
+    assert names - {"curves.png"} == {
+        "model.safetensors", "last.safetensors", "metrics.csv", "config.toml", "environment.json", "log.jsonl",
+        "state.pt", "state.previous.pt",
+    }  # fmt: skip
 
 
 def test_metrics_have_a_row_for_each_epoch_under_these_names(run_dir):
     rows = read_metrics(run_dir)
-    assert list(rows[0]) == ["epoch", "lr", "loss", "images_per_second", *(f"val_{name}" for name in FIGURES)]
+    assert list(rows[0]) == [
+        "epoch",
+        "lr",
+        "loss",
+        "images_per_second",
+        "waited",
+        "memory_mb",
+        *(f"val_{name}" for name in FIGURES),
+    ]
     assert [row["epoch"] for row in rows] == ["1", "2"]
     # Six steps, 5 % of which round to none that rises; the last steps of the epochs are the third and the sixth.
     assert [float(row["lr"]) for row in rows] == pytest.approx([0.00075, 0.0000669873], rel=1e-5)
@@ -56,19 +66,21 @@ def test_metrics_have_a_row_for_each_epoch_under_these_names(run_dir):
 def test_configuration_gives_the_options_back(run_dir, store_path, tiny_options):
     values = tomllib.loads((run_dir / "config.toml").read_text())["train"]
     resolved = tiny_options.resolved()
-    del resolved["init"], resolved["allow_seen"]
+    for other in ("init", "allow_seen", "output_stride", "widths"):  # of other networks and other beginnings
+        del resolved[other]
     assert values == {"store": str(store_path.resolve()), **resolved}
 
 
 def test_model_says_what_it_is(finished_run, store_path, tiny_options):
     spec = read_model_spec(finished_run.model)
     seen = [sample for sample in open_store(store_path).samples if sample.split is not Split.TEST]
-    assert spec.net == NetSpec(tiny_options.encoder, tiny_options.decoder_channels, tiny_options.decoder_stride)
+    assert spec.net == UNetSpec(tiny_options.encoder, tiny_options.decoder_channels, tiny_options.decoder_stride)
     assert (spec.mean, spec.std) == input_statistics(tiny_options.encoder)
     assert (spec.size, spec.name) == (64, "tiny")
     assert spec.training_digest == samples_digest(seen)
     assert spec.seen == Exposure.of(seen)
     assert spec.threshold == finished_run.threshold
+    assert spec.postprocess == finished_run.postprocess
     assert sorted(spec.scores.values()) == pytest.approx(sorted(finished_run.validation.values()))
     assert all("validation" in name and "per-image mean" in name and "64 px" in name for name in spec.scores)
 
@@ -79,7 +91,6 @@ def test_model_segments_as_well_as_the_result_says(finished_run, store_path):
     segmenter = TorchSegmenter(*load_model(finished_run.model), choose_compute("cpu", Precision.FP32))
     assert segmenter.segment([np.zeros((50, 70, 3), np.uint8)]).shape == (1, 64, 64)
     assert score_rows(segmenter, store, rows) == finished_run.validation
-    assert choose_threshold(segmenter, store, rows) == finished_run.threshold
 
 
 def test_best_epoch_is_the_one_with_the_highest_validation_dice(finished_run, run_dir):
@@ -111,7 +122,7 @@ def test_finished_run_is_not_trained_again(store_path, tiny_options, tmp_path):
 
 def test_training_learns(store_path, tiny_options, tmp_path):
     """Ten epochs on seven drawn pictures: the loss falls well below that of guessing, which is about 1.3."""
-    train(store_path, tmp_path, replace(tiny_options, epochs=10, lr=5e-3, augment=False))
+    train(store_path, tmp_path, replace(tiny_options, epochs=10, lr=5e-3, augment="none"))
     losses = [float(row["loss"]) for row in read_metrics(tmp_path)]
     assert losses[-1] < 0.8 * losses[0]
     assert losses[-1] < 1.1
@@ -140,10 +151,10 @@ def test_training_stops_when_nothing_gets_better(
 
 
 def test_pictures_per_second_counts_those_that_were_shown(store_path, tiny_options, tmp_path, monkeypatch):
-    clock = iter(range(1000))
-    monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: next(clock)))  # an epoch takes a second
-    shown = len(open_store(store_path).rows(Split.TRAIN))
-    for batch_size, expected in ((2, shown // 2 * 2), (100, shown)):
+    clock = iter(range(1000))  # a second goes by with each step, and one with the end of the epoch
+    monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    assert len(open_store(store_path).rows(Split.TRAIN)) == 7
+    for batch_size, expected in ((2, 6 / 4), (100, 7 / 2)):
         out = tmp_path / str(batch_size)
         train(store_path, out, replace(tiny_options, batch_size=batch_size, epochs=1))
         assert float(read_metrics(out)[0]["images_per_second"]) == expected

@@ -8,7 +8,7 @@ import pytest
 import tomli_w
 
 from lesionctl.errors import UsageError
-from lesionctl.train.options import TrainOptions
+from lesionctl.train.options import AUTO_BATCH_SIZE, TrainOptions
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,16 @@ from lesionctl.train.options import TrainOptions
         ("decoder_channels", (16, 0)),
         ("size", 31),
         ("epochs", 0),
-        ("batch_size", 0),
+        ("batch_size", -1),
+        ("accumulate", 0),
+        ("repeat", -1),
+        ("output_stride", 32),
+        ("widths", ()),
+        ("label_smoothing", 1.0),
+        ("layer_decay", 0.0),
+        ("layer_decay", 1.1),
+        ("save_every", 0.0),
+        ("overlays", -1),
         ("lr", 0.0),
         ("lr", float("nan")),
         ("weight_decay", -0.1),
@@ -51,5 +60,10 @@ def test_resolved_options_survive_toml(tiny_options):
     assert tomllib.loads(tomli_w.dumps(values)) == values
     assert values["decoder_channels"] == [32, 24, 16, 16, 8]
     assert values["precision"] == "fp32"
+    assert values["loss"] == "bce-dice"
     assert "fold" not in values
     assert TrainOptions(fold=0).resolved()["fold"] == 0
+
+
+def test_batch_size_that_is_still_to_be_found_is_written_as_people_type_it():
+    assert TrainOptions(batch_size=AUTO_BATCH_SIZE).resolved()["batch_size"] == "auto"

@@ -25,7 +25,8 @@ from lesionctl.train.options import Resume
 def read_metrics(run_dir):
     with (run_dir / "metrics.csv").open(newline="") as file:
         return [
-            {name: text for name, text in row.items() if name != "images_per_second"} for row in csv.DictReader(file)
+            {name: text for name, text in row.items() if name not in {"images_per_second", "waited", "memory_mb"}}
+            for row in csv.DictReader(file)
         ]
 
 
@@ -86,7 +87,12 @@ def test_random_numbers_of_the_network_go_on_where_they_were(
 
 def test_stopped_run_leaves_a_state_and_no_model_of_an_unfinished_epoch(store_path, tiny_options, tmp_path, interrupt):
     interrupt(store_path, tmp_path, tiny_options, 2)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.toml", "state.pt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "config.toml",
+        "environment.json",
+        "log.jsonl",
+        "state.pt",
+    ]
 
 
 @pytest.mark.parametrize(("name", "value"), [("lr", 0.5), ("batch_size", 3), ("seed", 4), ("ema", 0.5)])

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lesionctl.dataset.native_masks import pack
 from lesionctl.dataset.store import StoreWriter, open_store
+from lesionctl.imaging.postprocess import Postprocess
 from lesionctl.imaging.resize_rule import ResizeRule
 from lesionctl.nets.model_spec import ModelSpec
-from lesionctl.nets.spec import NetSpec
+from lesionctl.nets.spec import UNetSpec
 from lesionctl.runtime.segmenter import Segmenter
-from lesionctl.train.validate import choose_threshold, score_rows
+from lesionctl.train.ranks import Ranks
+from lesionctl.train.validate import paint_overlays, predict_rows, score_rows
 
 
 class Red(Segmenter):
@@ -20,7 +24,7 @@ class Red(Segmenter):
     backend = "red"
 
     def __init__(self, size=8, threshold=0.5):
-        self.spec = ModelSpec(NetSpec("none"), size, (0.0,) * 3, (1.0,) * 3, threshold=threshold)
+        self.spec = ModelSpec(UNetSpec("none"), size, (0.0,) * 3, (1.0,) * 3, threshold=threshold)
 
     def forward(self, batch):
         return batch[..., 0].astype(np.float32) / 255
@@ -49,9 +53,47 @@ def test_figures_by_hand(store, threshold, jaccard, recall):
     assert scores["recall"] == pytest.approx(recall)
 
 
-def test_threshold_is_the_middle_of_those_that_do_well(store):
-    # 0.40 to 0.78 leave exactly the lesion: of 39 the twentieth.
-    assert choose_threshold(Red(), store, np.arange(20)) == pytest.approx(0.59)
+def test_masks_are_post_processed_before_they_are_scored(store):
+    red = Red(threshold=0.3)
+    red.spec = replace(red.spec, postprocess=Postprocess(smallest_area=0.8))  # 48 of 64 pixels are not enough
+    assert score_rows(red, store, np.arange(20))["recall"] == 0.0
+
+
+def test_processes_that_share_the_rows_get_what_one_gets(store):
+    """Each of two takes every second row, and hears of the other's counts."""
+
+    class Pair(Ranks):
+        def gather(self, value):
+            return shares if len(shares) == 2 else [value]
+
+    rows = np.array([3, 7, 11, 19, 5])
+    shares = []
+    for rank in range(2):
+        collected = []
+        shares_of = Pair(rank, 2)
+        object.__setattr__(shares_of, "gather", lambda value, into=collected: into.append(value) or [value])
+        score_rows(Red(threshold=0.3), store, rows, shares_of)
+        shares.append(collected[0])
+    assert [len(share) for share in shares] == [3, 2]
+    assert score_rows(Red(threshold=0.3), store, rows, Pair(0, 2)) == score_rows(Red(threshold=0.3), store, rows)
+
+
+def test_predictions_come_with_their_truth(store):
+    pairs = list(predict_rows(Red(size=32), store, np.array([1, 2])))
+    assert len(pairs) == 2
+    for probability, truth in pairs:
+        assert probability.shape == truth.shape == (8, 8)
+        assert probability[truth] == pytest.approx(200 / 255, abs=0.05)
+
+
+def test_overlays_show_eight_pictures_from_first_to_last(store):
+    overlays = paint_overlays(Red(), store, np.arange(20))
+    assert len(overlays) == 8
+    assert len(paint_overlays(Red(), store, np.arange(3))) == 3
+    image, truth, prediction, dice = overlays[0]
+    assert image.shape == (8, 8, 3)
+    assert (truth == prediction).all()
+    assert dice == 1.0
 
 
 def test_scores_are_those_of_the_rows_alone(store):

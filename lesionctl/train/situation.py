@@ -1,0 +1,74 @@
+"""What a plan starts from: the set's numbers, and the device's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from lesionctl.dataset.samples import Split
+from lesionctl.errors import UsageError
+from lesionctl.progress import format_bytes
+
+if TYPE_CHECKING:
+    from lesionctl.dataset.store import Store
+    from lesionctl.runtime.device import Compute
+
+
+@dataclass(frozen=True)
+class Situation:
+    """The numbers that rules look at; those of pictures are of the training split alone.
+
+    Attributes:
+        train: Training pictures.
+        validation: Validation pictures.
+        side: Side of the store's squares, in pixels.
+        native: Median of the pictures' shorter sides, in pixels.
+        small_lesion: Share of the picture that is lesion, in [0, 1]: 19 of 20 lesions are larger.
+        device: cpu, cuda or mps.
+        gpu_memory: Bytes of the GPU's whole memory; None without CUDA.
+    """
+
+    train: int
+    validation: int
+    side: int
+    native: int
+    small_lesion: float
+    device: str
+    gpu_memory: int | None = None
+
+    @property
+    def memory_text(self) -> str:
+        """The GPU's memory in words."""
+        return "memory unknown" if self.gpu_memory is None else f"{format_bytes(self.gpu_memory)} of memory"
+
+
+def look_at(store: Store, compute: Compute) -> Situation:
+    """Gather the numbers.
+
+    Raises:
+        UsageError: There is nothing to train on, or nothing to validate on.
+    """
+    train = [sample for sample in store.samples if sample.split is Split.TRAIN]
+    validation = [sample for sample in store.samples if sample.split is Split.VALIDATION]
+    for split, samples in ((Split.TRAIN, train), (Split.VALIDATION, validation)):
+        if not samples:
+            raise UsageError(f"{store.path} has no {split} split", hint="prepare it with --split 70/10/20")
+    return Situation(
+        train=len(train),
+        validation=len(validation),
+        side=store.info.size,
+        native=int(np.median([min(sample.height, sample.width) for sample in train])),
+        small_lesion=float(np.percentile([sample.lesion_fraction for sample in train], 5)),
+        device=compute.device.type,
+        gpu_memory=gpu_memory(compute),
+    )
+
+
+def gpu_memory(compute: Compute) -> int | None:
+    """Bytes of a CUDA device's whole memory; None of any other."""
+    if compute.device.type != "cuda":
+        return None
+    return int(torch.cuda.get_device_properties(compute.device).total_memory)

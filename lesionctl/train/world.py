@@ -1,0 +1,99 @@
+"""Which process of a training this is, and where the others meet it: what the launcher says in the environment."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from lesionctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LAST_STEP = 0xFFFFFFF0
+_FIRST_PORT, _PORTS = 10_000, 20_000  # below the ports that Linux lends to clients (32768 and up)
+
+
+class World(NamedTuple):
+    """A place among several processes.
+
+    Attributes:
+        rank: Number of this process, from 0.
+        size: How many processes there are, at least 2.
+        local_rank: Number of this process among those of its machine, from 0.
+        address: Host of process 0.
+        port: Port at which process 0 waits for the others.
+    """
+
+    rank: int
+    size: int
+    local_rank: int
+    address: str
+    port: int
+
+
+def find_world(environ: Mapping[str, str]) -> World | None:
+    """Read the place of this process from what torchrun, or else SLURM, put into its environment.
+
+    torchrun (https://pytorch.org/docs/stable/elastic/run.html) sets RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and
+    MASTER_PORT. SLURM's variables count only inside a step of several tasks, where srun started one process per task: a
+    batch script and the shell of salloc run once, and have SLURM_PROCID=0 and the job's SLURM_NTASKS too. What tells
+    a step (SLURM's source, src/common/env.c, `env_array_for_step` against `env_array_for_batch_job`): SLURM_STEP_ID and
+    SLURM_STEP_NUM_TASKS, which a batch script does not get. The shell that salloc starts as an "interactive step" has
+    a reserved number, 4294967290, as have batch and extern steps: those of real steps end at SLURM_MAX_NORMAL_STEP_ID,
+    0xfffffff0 (slurm/slurm.h). Under SLURM, MASTER_ADDR and MASTER_PORT, where a person sets them, replace the first
+    host of the step and the port that follows from the numbers of job and step.
+
+    Args:
+        environ: The environment of this process.
+
+    Returns:
+        This process's place; None where it works alone.
+
+    Raises:
+        UsageError: The variables contradict one another, or some are missing.
+    """
+    if "RANK" in environ and "WORLD_SIZE" in environ:
+        return _world(environ, "RANK", "WORLD_SIZE", "LOCAL_RANK", environ)
+    step = environ.get("SLURM_STEP_ID", environ.get("SLURM_STEPID", ""))
+    if not step.isdigit() or int(step) >= _LAST_STEP or "SLURM_STEP_NUM_TASKS" not in environ:
+        return None
+    job = environ.get("SLURM_JOB_ID", "")
+    meeting = {
+        "MASTER_ADDR": _first_host(environ.get("SLURM_STEP_NODELIST", "")),
+        "MASTER_PORT": str(_FIRST_PORT + (31 * int(job or 0) + int(step)) % _PORTS),
+        **{name: environ[name] for name in ("MASTER_ADDR", "MASTER_PORT") if name in environ},
+    }
+    return _world(environ, "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", meeting)
+
+
+def _world(
+    environ: Mapping[str, str], rank: str, size: str, local_rank: str, meeting: Mapping[str, str]
+) -> World | None:
+    numbers = {name: environ.get(name, "") for name in (rank, size, local_rank)}
+    numbers["MASTER_PORT"] = meeting.get("MASTER_PORT", "")
+    if numbers[size] == "1":
+        return None
+    for name, text in numbers.items():
+        if not text.isdigit():
+            raise UsageError(
+                f"{size}={numbers[size]} says that several processes train together, but {name} is "
+                + (f"'{text}', no number" if text else "missing"),
+                hint="start them with torchrun or srun, which set all of it, or unset these variables",
+            )
+    world = World(
+        int(numbers[rank]),
+        int(numbers[size]),
+        int(numbers[local_rank]),
+        meeting.get("MASTER_ADDR") or "localhost",
+        int(numbers["MASTER_PORT"]),
+    )
+    if world.rank >= world.size:
+        raise UsageError(f"{rank}={world.rank} is no process of {world.size}: they are numbered from 0")
+    return world
+
+
+def _first_host(hosts: str) -> str:
+    """The first of a list in SLURM's notation: gpu-[07-09,12],login → gpu-07; r[1-2]n[3-4] → r1n3."""
+    first = re.match(r"(?:[^,\[]|\[[^\]]*\])*", hosts)
+    return re.sub(r"\[([^\],-]+)[^\]]*\]", r"\1", first.group() if first else "")
