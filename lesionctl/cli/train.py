@@ -16,13 +16,13 @@ from lesionctl.nets.spec import Arch
 from lesionctl.paths import DEFAULT_MODEL
 from lesionctl.runtime.load import find_model
 from lesionctl.runtime.precision import Precision
+from lesionctl.train.distributed.world import find_world
 from lesionctl.train.options import AUTO_BATCH_SIZE, Compile, Loss, Resume, Schedule, TrainOptions
-from lesionctl.train.world import find_world
 
 if TYPE_CHECKING:
     from lesionctl.cli.terminal import Terminal
     from lesionctl.train.loop import TrainResult
-    from lesionctl.train.plan_file import Plan
+    from lesionctl.train.planning.plan_file import Plan
 
 _DEFAULT = TrainOptions()
 _ONECYCLE_RISE = 0.3  # Smith's own
@@ -142,6 +142,9 @@ def train(
     Example: lesionctl train isic.store --out run --arch deeplabv3plus --encoder resnet34 --size 320
     """
     terminal = terminal_of(context)
+    world = find_world(os.environ)
+    if world is not None and world.rank > 0:  # the first of several processes speaks for all
+        terminal.quiet = True
     options = _read_options(context.params)
     if show_augmentations is not None:
         _paint(store, options, show_augmentations, terminal)
@@ -154,7 +157,7 @@ def train(
     if out is None:
         raise UsageError("--out is missing", hint="name a directory for the run, such as --out run")
     if auto:
-        options = _keep_or_make_plan(context, store, out, options, budget, terminal)
+        options = _keep_or_make_plan(context, store, out, options, budget, terminal, alone=world is None)
     if options.init:
         terminal.say(f"starting from {options.init}")
     if folds is not None:
@@ -207,18 +210,25 @@ def _read_batch_size(text: str) -> int:
 
 
 def _keep_or_make_plan(
-    context: typer.Context, store: Path, out: Path, options: TrainOptions, budget: str | None, terminal: Terminal
+    context: typer.Context,
+    store: Path,
+    out: Path,
+    options: TrainOptions,
+    budget: str | None,
+    terminal: Terminal,
+    *,
+    alone: bool,
 ) -> TrainOptions:
     """The options as the plan in the run directory has them; where there is none, a new one is written."""
     from lesionctl.atomic import write_text
-    from lesionctl.train.plan_file import PLAN_FILE, read_plan
+    from lesionctl.train.planning.plan_file import PLAN_FILE, read_plan
 
     file = out / PLAN_FILE
     if file.is_file():
         terminal.say(f"keeping to {file}")
         given = _given(context)
         return replace(options, **{name: value for name, value in read_plan(file).items() if name not in given})
-    if find_world(os.environ) is not None:
+    if not alone:
         raise UsageError(
             "a plan is made by one process, not by several at once",
             hint="first: lesionctl train … --auto --dry-run > plan.toml; then: lesionctl --config plan.toml train …",
@@ -235,8 +245,8 @@ def _make_plan(
 ) -> Plan:
     from lesionctl.dataset.store import open_store
     from lesionctl.runtime.device import choose_compute
-    from lesionctl.train.duration import parse_duration
-    from lesionctl.train.plan import make_plan
+    from lesionctl.train.planning.duration import parse_duration
+    from lesionctl.train.planning.plan import make_plan
 
     seconds = None if budget is None else parse_duration(budget)
     compute = choose_compute(options.device, options.precision)

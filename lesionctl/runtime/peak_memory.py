@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ def peak_memory_mb(compute: Compute) -> float:
     if _STATUS.is_file():  # getrusage would begin with the peak of the process that started this one
         line = next((line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:")), "VmHWM: 0 kB")
         return int(line.split()[1]) * 1024 / 1e6
-    if sys.platform != "darwin":
+    if platform.system() != "Darwin":
         return 0.0
     import resource
 

@@ -23,11 +23,11 @@ from lesionctl.runtime.torch_segmenter import TorchSegmenter
 from lesionctl.scoring.counts import count
 from lesionctl.scoring.overlap import FIGURES
 from lesionctl.train.decision import choose_decision
+from lesionctl.train.distributed.world import find_world
 from lesionctl.train.loop import train
 from lesionctl.train.options import Resume, TrainOptions
 from lesionctl.train.state import identify_run
 from lesionctl.train.validate import predict_rows
-from lesionctl.train.world import find_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -141,9 +141,9 @@ def train_folds(
     remarks = [_remark_of_finished(run, plan, store) for run, plan in zip(runs, plans, strict=True)]
     for fold, (run, plan) in enumerate(zip(runs, plans, strict=True)):
         if remarks[fold] is not None:
-            progress.say(f"fold {fold} of 0 to {len(runs) - 1} is trained already")
+            progress.say(f"fold {fold} (of 0 to {len(runs) - 1}) is trained already")
             continue
-        progress.say(f"training fold {fold} of 0 to {len(runs) - 1}")
+        progress.say(f"training fold {fold} (of 0 to {len(runs) - 1})")
         result = train(store_path, run, plan, Resume.AUTO, progress)
         if result is not None:
             remarks[fold] = result.remark

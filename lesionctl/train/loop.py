@@ -21,23 +21,23 @@ from lesionctl.runtime.peak_memory import peak_memory_mb
 from lesionctl.runtime.precision import Precision
 from lesionctl.runtime.stop import listen_for_stop
 from lesionctl.runtime.torch_segmenter import Normalize, TorchSegmenter
-from lesionctl.train.compiling import compile_net
 from lesionctl.train.data import EpochBatches, Feed, make_loader
 from lesionctl.train.decision import choose_decision
-from lesionctl.train.losses import make_loss
-from lesionctl.train.memory import is_out_of_memory, out_of_memory
-from lesionctl.train.optimizer import make_optimizer
+from lesionctl.train.distributed.ranks import Ranks, join_ranks
+from lesionctl.train.distributed.sync_norm import synchronise_norms
+from lesionctl.train.learning.compiling import compile_net
+from lesionctl.train.learning.losses import make_loss
+from lesionctl.train.learning.optimizer import make_optimizer
+from lesionctl.train.learning.running_mean import RunningMean
+from lesionctl.train.learning.schedule import rate_share
+from lesionctl.train.learning.seeding import seed_run, seed_step
+from lesionctl.train.learning.watch import LossWatch
+from lesionctl.train.memory.batch_size import is_out_of_memory, out_of_memory
 from lesionctl.train.options import AUTO_BATCH_SIZE, Resume, TrainOptions
-from lesionctl.train.ranks import Ranks, join_ranks
 from lesionctl.train.record.run_record import RunRecord
-from lesionctl.train.running_mean import RunningMean
-from lesionctl.train.schedule import rate_share
-from lesionctl.train.seeding import seed_run, seed_step
 from lesionctl.train.start import fit_batch_size, remark_on, start
 from lesionctl.train.state import RunState, identify_run, load_state, save_state
-from lesionctl.train.sync_norm import synchronise_norms
 from lesionctl.train.validate import paint_overlays, predict_rows, score_rows
-from lesionctl.train.watch import LossWatch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,6 +146,11 @@ def _train(
     run = identify_run(options, store.info, ranks.world)
     modules: dict[str, Any] = {"net": net, "ema": ema, "optimizer": optimizer, "scaler": scaler}
     state = load_state(out / "state.pt", run, resume, progress) or RunState(run)
+    if len(set(map(repr, ranks.gather((run, state.epoch, state.step))))) > 1:
+        raise UsageError(
+            f"the processes of this training have other options or data than one another, or do not share {out}",
+            hint="start all of them with the same command, on a file system that all of them see",
+        )
     for name, values in state.modules.items():
         if values:  # a scaler has none where the run did not need one so far
             modules[name].load_state_dict(values)
@@ -188,7 +193,7 @@ def _train(
         while unfinished():
             batches.epoch, batches.start = state.epoch, state.step
             dices = [row["val_dice"] for row in state.history]
-            feed, watch = Feed(loader, compute.device), LossWatch(store, state.epoch)
+            feed, watch = Feed(loader, compute.device), LossWatch(store, state.epoch, ranks.world)
             began = saved = time.perf_counter()
             net.train()
             with progress.task(f"epoch {state.epoch + 1} of {options.epochs}", len(batches)) as task:
@@ -218,21 +223,20 @@ def _train(
                     state.step += 1
                     task.advance()
                     task.note(f"loss {state.loss_sum / state.step:.4f}")
-                    stopping = ranks.any(bool(stop))
                     now = time.perf_counter()
-                    if stopping or now - saved > 60 * options.save_every:
-                        state.loss_sum += watch.rest()
+                    if ranks.any(bool(stop) or now - saved > 60 * options.save_every):
+                        state.loss_sum = ranks.mean(state.loss_sum + watch.rest())  # one state for all of them
                         state.seconds, state.waited = state.seconds + now - began, state.waited + feed.seconds
                         save()
                         began, saved, feed.seconds = now, time.perf_counter(), 0.0
-                    if stopping:
-                        if ranks.first:
-                            record.event("stop", signal=stop.signal, epoch=state.epoch + 1, step=state.step)
-                        raise Interrupted(
-                            f"stopped by {stop.signal or 'another process'} in epoch {state.epoch + 1} "
-                            f"after step {state.step}; the state is saved",
-                            hint="the same command goes on from here",
-                        )
+                        if ranks.any(bool(stop)):
+                            if ranks.first:
+                                record.event("stop", signal=stop.signal, epoch=state.epoch + 1, step=state.step)
+                            raise Interrupted(
+                                f"stopped by {stop.signal or 'another process'} in epoch {state.epoch + 1} "
+                                f"after step {state.step}; the state is saved",
+                                hint="the same command goes on from here",
+                            )
             state.loss_sum += watch.rest()
             state.seconds += time.perf_counter() - began
             state.waited += feed.seconds
@@ -257,6 +261,7 @@ def _train(
                     save_model(out / "model.safetensors", spec, ema.module.state_dict())
                 save_model(out / "last.safetensors", spec, ema.module.state_dict())
                 record.epoch(state.history)
+                record.event("epoch", **row)
                 if options.overlays and (state.epoch + 1) % options.overlays == 0:
                     record.overlays(state.epoch + 1, paint_overlays(segmenter(), store, val_rows))
             state.epoch, state.step, state.loss_sum, state.seconds, state.waited = state.epoch + 1, 0, 0.0, 0.0, 0.0

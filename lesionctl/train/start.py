@@ -15,7 +15,7 @@ from lesionctl.nets.encoders import input_statistics
 from lesionctl.nets.model_file import load_model
 from lesionctl.nets.model_spec import ModelSpec
 from lesionctl.nets.spec import Arch, ClassicSpec, DeepLabV3PlusSpec, NetSpec, UNetSpec
-from lesionctl.train.memory import largest_batch_size
+from lesionctl.train.memory.batch_size import largest_batch_size
 from lesionctl.train.state import saved_batch_size
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from lesionctl.dataset.samples import Sample
     from lesionctl.progress import Progress
     from lesionctl.runtime.device import Compute
+    from lesionctl.train.distributed.ranks import Ranks
     from lesionctl.train.options import TrainOptions
-    from lesionctl.train.ranks import Ranks
 
 _HALF = (0.5, 0.5, 0.5)  # mean and deviation where no weights ask for others: pixels become numbers from -1 to 1
 

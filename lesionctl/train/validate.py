@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lesionctl.dataset.store import Store
     from lesionctl.imaging.arrays import Image, Mask, Probability
     from lesionctl.runtime.segmenter import Segmenter
-    from lesionctl.train.ranks import Ranks
+    from lesionctl.train.distributed.ranks import Ranks
 
 _BATCH = 16
 _OVERLAYS = 8

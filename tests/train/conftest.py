@@ -71,43 +71,40 @@ def same_weights():
     return compare
 
 
-def port_of_nobody():
+@contextmanager
+def places_of_torchrun():
+    """What torchrun puts into the environment of each process; it holds the store in which they meet."""
+    store = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port)}
+    agent = {"TORCHELASTIC_USE_AGENT_STORE": "True", "TORCHELASTIC_RESTART_COUNT": "0"}
+    yield [{**place, **agent, "RANK": rank, "LOCAL_RANK": rank} for rank in ("0", "1")]
+
+
+@contextmanager
+def places_of_slurm():
+    """What srun puts there, and a port that is free."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        return str(server.getsockname()[1])
-
-
-def place_of_torchrun(rank):
-    return {"RANK": rank, "WORLD_SIZE": "2", "LOCAL_RANK": rank, "MASTER_ADDR": "127.0.0.1"}
-
-
-def place_of_slurm(rank):
+        port = str(server.getsockname()[1])
     step = {"SLURM_JOB_ID": "7", "SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NODELIST": "localhost"}
-    return {**step, "SLURM_PROCID": rank, "SLURM_LOCALID": rank}
-
-
-@pytest.fixture(scope="session")
-def free_port():
-    """A function that finds a port at which two processes can meet."""
-    return port_of_nobody
+    yield [{**step, "SLURM_PROCID": rank, "SLURM_LOCALID": rank, "MASTER_PORT": port} for rank in ("0", "1")]
 
 
 @pytest.fixture(scope="session")
 def two_processes():
-    """A context in which a test file runs as a program twice, started as one of these launchers would; both then end."""
+    """A context in which a test file runs as a program twice, started as by one of the launchers; both then end."""
 
     @contextmanager
     def start(file, *arguments, launcher="torchrun"):
-        place = {"torchrun": place_of_torchrun, "slurm": place_of_slurm}[launcher]
-        port, command, started = port_of_nobody(), [sys.executable, file, *map(str, arguments)], []
-        try:
-            for rank in ("0", "1"):
-                environ = {**os.environ, **place(rank), "MASTER_PORT": port}
-                pipe = subprocess.PIPE
-                started.append(subprocess.Popen(command, env=environ, stdout=pipe, stderr=pipe, text=True))
-            yield started
-        finally:
-            for process in started:
-                process.kill()
-                process.communicate()
+        command, started = [sys.executable, file, *map(str, arguments)], []
+        with {"torchrun": places_of_torchrun, "slurm": places_of_slurm}[launcher]() as places:
+            try:
+                for place in places:
+                    environ, pipe = {**os.environ, **place}, subprocess.PIPE
+                    started.append(subprocess.Popen(command, env=environ, stdout=pipe, stderr=pipe, text=True))
+                yield started
+            finally:
+                for process in started:
+                    process.kill()
+                    process.communicate()
 
     return start

@@ -14,7 +14,7 @@ from lesionctl.imaging.resize_rule import ResizeRule
 from lesionctl.nets.model_spec import ModelSpec
 from lesionctl.nets.spec import UNetSpec
 from lesionctl.runtime.segmenter import Segmenter
-from lesionctl.train.ranks import Ranks
+from lesionctl.train.distributed.ranks import Ranks
 from lesionctl.train.validate import paint_overlays, predict_rows, score_rows
 
 

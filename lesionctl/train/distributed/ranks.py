@@ -7,11 +7,13 @@ import os
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
+from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lesionctl.errors import Interrupted, LesionctlError, UsageError
-from lesionctl.train.heartbeat import Heartbeat, peer_lost
-from lesionctl.train.world import World, find_world
+from lesionctl.train.distributed.heartbeat import Heartbeat, peer_lost
+from lesionctl.train.distributed.world import World, find_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -195,17 +197,12 @@ def _join(world: World) -> tuple[Ranks, Heartbeat]:
     import torch
     import torch.distributed as dist
 
-    def meet() -> Store:
-        url = f"tcp://{world.address}:{world.port}"
-        store, _, _ = next(dist.rendezvous(url, world.rank, world.size, timeout=JOIN_TIMEOUT))
-        return store
-
+    number = next(_JOINED)
     try:
-        store = meet()
+        store, watched = (dist.PrefixStore(f"lesionctl/{number}", connection) for connection in _connect(world))
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         dist.init_process_group(backend, store=store, rank=world.rank, world_size=world.size, timeout=TIMEOUT)
         group = dist.new_group(backend="gloo", timeout=TIMEOUT)
-        watched = meet()
     except RuntimeError as error:
         raise LesionctlError(
             f"process {world.rank} did not find all {world.size} processes of this training at "
@@ -213,8 +210,25 @@ def _join(world: World) -> tuple[Ranks, Heartbeat]:
             hint="start all of them within 5 minutes; where the port is taken, set another MASTER_PORT; "
             "to train with one process, unset WORLD_SIZE and SLURM_STEP_NUM_TASKS",
         ) from error
-    watched.set_timeout(timedelta(seconds=10))
     return Ranks(world.rank, world.size, world.local_rank, group), Heartbeat(watched, world.rank, world.size)
+
+
+_JOINED = count()  # trainings of this process; each has keys of its own: the store, torchrun's too, keeps those before
+
+
+@cache  # for all trainings of this process: a store that came again at the same port could be taken for the one before
+def _connect(world: World) -> tuple[Store, Store]:
+    """Two connections to the processes' common store, the second for the heartbeat."""
+    import torch.distributed as dist
+
+    def meet() -> Store:
+        url = f"tcp://{world.address}:{world.port}"
+        store, _, _ = next(dist.rendezvous(url, world.rank, world.size, timeout=JOIN_TIMEOUT))
+        return store
+
+    store, watched = meet(), meet()
+    watched.set_timeout(timedelta(seconds=10))
+    return store, watched
 
 
 def _leave(failed: bool) -> None:

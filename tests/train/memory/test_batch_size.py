@@ -12,8 +12,8 @@ import torch
 from lesionctl.errors import UsageError
 from lesionctl.runtime.device import Compute
 from lesionctl.runtime.precision import Precision
-from lesionctl.train import memory
-from lesionctl.train.memory import BatchFit, is_out_of_memory, largest_batch_size, out_of_memory
+from lesionctl.train.memory import batch_size as memory
+from lesionctl.train.memory.batch_size import BatchFit, is_out_of_memory, largest_batch_size, out_of_memory
 
 MB = 10**6
 CPU = Compute(torch.device("cpu"), Precision.FP32)

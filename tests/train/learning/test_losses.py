@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own convention
 
 from lesionctl.errors import UsageError
-from lesionctl.train.losses import (
+from lesionctl.train.learning.losses import (
     bce_dice_loss,
     boundary_bce_loss,
     dice_loss,

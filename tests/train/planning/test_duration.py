@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lesionctl.errors import UsageError
-from lesionctl.train.duration import format_duration, parse_duration
+from lesionctl.train.planning.duration import format_duration, parse_duration
 
 
 @pytest.mark.parametrize(

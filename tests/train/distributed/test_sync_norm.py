@@ -14,8 +14,8 @@ from lesionctl.nets.build import build_net
 from lesionctl.nets.spec import UNetSpec
 from lesionctl.runtime.device import Compute
 from lesionctl.runtime.precision import Precision
-from lesionctl.train.ranks import Ranks, join_ranks
-from lesionctl.train.sync_norm import synchronise_norms
+from lesionctl.train.distributed.ranks import Ranks, join_ranks
+from lesionctl.train.distributed.sync_norm import synchronise_norms
 
 CPU = Compute(torch.device("cpu"), Precision.FP32)
 BF16 = Compute(torch.device("cpu"), Precision.BF16)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.ndimage import binary_dilation, distance_transform_edt
 
-from lesionctl.train.boundary import boundary_weights
+from lesionctl.train.learning.boundary import boundary_weights
 
 
 def exact_weights(mask, weight, sigma):

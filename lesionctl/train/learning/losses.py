@@ -16,7 +16,7 @@ import torch.nn.functional as F  # noqa: N812 - torch's own convention
 from torch import Tensor
 
 from lesionctl.errors import UsageError
-from lesionctl.train.boundary import boundary_weights
+from lesionctl.train.learning.boundary import boundary_weights
 from lesionctl.train.options import Loss
 
 if TYPE_CHECKING:

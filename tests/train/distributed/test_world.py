@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from lesionctl.errors import UsageError
-from lesionctl.train.world import World, find_world
+from lesionctl.train.distributed.world import World, find_world
 
 TORCHRUN = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "MASTER_ADDR": "gpu-1", "MASTER_PORT": "29500"}
 JOB = {"SLURM_JOB_ID": "1000", "SLURM_NTASKS": "4", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"}
@@ -81,6 +81,6 @@ def test_variables_that_contradict_one_another_are_refused(changes, words):
 
 
 def test_the_launcher_is_known_before_torch_is_loaded():
-    code = "import sys, lesionctl.train.ranks; print('torch' in sys.modules)"
+    code = "import sys, lesionctl.train.distributed.ranks; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

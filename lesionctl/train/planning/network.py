@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lesionctl.dataset.store import Store
-    from lesionctl.train.decisions import Decisions
-    from lesionctl.train.situation import Situation
+    from lesionctl.train.planning.decisions import Decisions
+    from lesionctl.train.planning.situation import Situation
 
 _FEW = 1000
 """Training pictures below which a model that knows lesions is the better start."""

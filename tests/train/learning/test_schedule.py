@@ -9,8 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lesionctl.train.learning.schedule import rate_share
 from lesionctl.train.options import Schedule
-from lesionctl.train.schedule import rate_share
 
 
 def cosine(step, total, warmup):

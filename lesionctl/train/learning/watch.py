@@ -28,11 +28,13 @@ class LossWatch:
     Args:
         store: Knows the pictures' names.
         epoch: The epoch that is under way, from 0.
+        world: How many processes train together.
     """
 
-    def __init__(self, store: Store, epoch: int) -> None:
+    def __init__(self, store: Store, epoch: int, world: int = 1) -> None:
         self._store = store
         self._epoch = epoch
+        self._others = " or those of another process" if world > 1 else ""
         self._pending: _Reading | None = None
 
     def see(self, step: int, rows: Tensor, loss: Tensor, norm: Tensor) -> float:
@@ -79,6 +81,7 @@ class LossWatch:
         what = f"the loss is {loss}" if not math.isfinite(loss) else f"the gradient's norm is {norm}"
         names = sorted({self._store.samples[row].id for row in reading.rows})
         raise LesionctlError(
-            f"{what} in epoch {self._epoch + 1} at step {reading.step + 1}, on the pictures {', '.join(names)}",
+            f"{what} in epoch {self._epoch + 1} at step {reading.step + 1}, "
+            f"on the pictures {', '.join(names)}{self._others}",
             hint="try a lower --lr, or --precision fp32; the last good state is kept",
         )

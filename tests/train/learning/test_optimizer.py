@@ -10,7 +10,7 @@ from lesionctl.nets.spec import ClassicSpec, DeepLabV3PlusSpec, UNetSpec
 from lesionctl.nets.timm_import import timm
 from lesionctl.runtime.device import Compute
 from lesionctl.runtime.precision import Precision
-from lesionctl.train.optimizer import make_optimizer
+from lesionctl.train.learning.optimizer import make_optimizer
 from lesionctl.train.options import TrainOptions
 
 CPU = Compute(torch.device("cpu"), Precision.FP32)

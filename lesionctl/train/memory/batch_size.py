@@ -16,8 +16,8 @@ from lesionctl.errors import LesionctlError, UsageError
 from lesionctl.progress import format_bytes
 from lesionctl.runtime.device import choose_compute
 from lesionctl.runtime.peak_memory import peak_memory_mb
-from lesionctl.train.host_memory import memory_for_this_process
-from lesionctl.train.trial import Trial
+from lesionctl.train.memory.host_memory import memory_for_this_process
+from lesionctl.train.memory.trial import Trial
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

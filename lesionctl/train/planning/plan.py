@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from lesionctl.progress import Silent
 from lesionctl.runtime.threads import available_cpus
-from lesionctl.train.decisions import Decisions
-from lesionctl.train.memory import largest_batch_size
+from lesionctl.train.memory.batch_size import largest_batch_size
 from lesionctl.train.options import AUTO_BATCH_SIZE, TrainOptions
-from lesionctl.train.pace import measure_pace
-from lesionctl.train.plan_file import Plan
-from lesionctl.train.plan_network import plan_network, plan_size
-from lesionctl.train.plan_schedule import (
+from lesionctl.train.planning.decisions import Decisions
+from lesionctl.train.planning.network import plan_network, plan_size
+from lesionctl.train.planning.pace import measure_pace
+from lesionctl.train.planning.plan_file import Plan
+from lesionctl.train.planning.schedule import (
     plan_augmentation,
     plan_epochs,
     plan_epochs_within,
@@ -26,7 +26,7 @@ from lesionctl.train.plan_schedule import (
     plan_rates,
     plan_repeat,
 )
-from lesionctl.train.situation import Situation, look_at
+from lesionctl.train.planning.situation import Situation, look_at
 from lesionctl.train.start import start
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from torch import nn
 from lesionctl.errors import Interrupted, LesionctlError, UsageError
 from lesionctl.runtime.device import Compute
 from lesionctl.runtime.precision import Precision
-from lesionctl.train import heartbeat
-from lesionctl.train.ranks import Ranks, join_ranks
+from lesionctl.train.distributed import heartbeat
+from lesionctl.train.distributed.ranks import Ranks, join_ranks
 
 CPU = Compute(torch.device("cpu"), Precision.FP32)
 
@@ -75,8 +75,7 @@ def interrupted(ranks):
 def work(plan):
     torch.set_num_threads(1)
     heartbeat.BEAT, heartbeat.MISSED, heartbeat.GRACE = 0.1, 20, 0.2
-    for scenario, port in plan:
-        os.environ["MASTER_PORT"] = port
+    for scenario in plan:
         try:
             with join_ranks() as ranks:
                 globals()[scenario](ranks)
@@ -86,11 +85,11 @@ def work(plan):
 
 
 @pytest.fixture(scope="module")
-def run_two(two_processes, free_port):
+def run_two(two_processes):
     """A function that runs scenarios; what each process said, and what the first exited with and logged."""
 
     def run(*scenarios):
-        with two_processes(__file__, *(f"{scenario.__name__}={free_port()}" for scenario in scenarios)) as started:
+        with two_processes(__file__, *(scenario.__name__ for scenario in scenarios)) as started:
             first, other = started
             said, logged = first.communicate(timeout=120)
             other.kill()
@@ -188,4 +187,4 @@ def test_a_device_for_one_is_refused_to_several(asked):
 
 
 if __name__ == "__main__":
-    work([argument.split("=") for argument in sys.argv[1:]])
+    work(sys.argv[1:])

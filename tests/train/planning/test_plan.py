@@ -17,15 +17,15 @@ from lesionctl.nets.spec import Arch
 from lesionctl.paths import BUNDLED_MODELS
 from lesionctl.runtime.device import Compute
 from lesionctl.runtime.precision import Precision
-from lesionctl.train import plan, situation
-from lesionctl.train.decisions import Decisions
-from lesionctl.train.memory import BatchFit
+from lesionctl.train.memory.batch_size import BatchFit
 from lesionctl.train.options import AUTO_BATCH_SIZE, Loss, TrainOptions
-from lesionctl.train.pace import Pace, measure_pace
-from lesionctl.train.plan import make_plan
-from lesionctl.train.plan_file import Plan, read_plan
-from lesionctl.train.plan_network import plan_network, plan_size
-from lesionctl.train.plan_schedule import (
+from lesionctl.train.planning import plan, situation
+from lesionctl.train.planning.decisions import Decisions
+from lesionctl.train.planning.network import plan_network, plan_size
+from lesionctl.train.planning.pace import Pace, measure_pace
+from lesionctl.train.planning.plan import make_plan
+from lesionctl.train.planning.plan_file import Plan, read_plan
+from lesionctl.train.planning.schedule import (
     plan_augmentation,
     plan_epochs,
     plan_epochs_within,
@@ -33,7 +33,7 @@ from lesionctl.train.plan_schedule import (
     plan_rates,
     plan_repeat,
 )
-from lesionctl.train.situation import Situation
+from lesionctl.train.planning.situation import Situation
 
 CPU = Compute(torch.device("cpu"), Precision.FP32)
 GIB = 2**30

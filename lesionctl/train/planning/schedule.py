@@ -6,13 +6,13 @@ import math
 from typing import TYPE_CHECKING
 
 from lesionctl.errors import UsageError
-from lesionctl.train.duration import format_duration
+from lesionctl.train.planning.duration import format_duration
 
 if TYPE_CHECKING:
-    from lesionctl.train.decisions import Decisions
     from lesionctl.train.options import TrainOptions
-    from lesionctl.train.pace import Pace
-    from lesionctl.train.situation import Situation
+    from lesionctl.train.planning.decisions import Decisions
+    from lesionctl.train.planning.pace import Pace
+    from lesionctl.train.planning.situation import Situation
 
 _FEW, _MANY = 500, 20_000  # training pictures that are varied strongly below, lightly from there on
 _STEPS_PER_EPOCH = 32

@@ -10,9 +10,9 @@ from lesionctl.nets.build import build_net
 from lesionctl.runtime.depthwise import train_depthwise_in_float32
 from lesionctl.runtime.precision import Precision
 from lesionctl.runtime.torch_segmenter import Normalize
-from lesionctl.train.losses import make_loss
-from lesionctl.train.optimizer import make_optimizer
-from lesionctl.train.running_mean import RunningMean
+from lesionctl.train.learning.losses import make_loss
+from lesionctl.train.learning.optimizer import make_optimizer
+from lesionctl.train.learning.running_mean import RunningMean
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -15,7 +15,7 @@ from lesionctl.nets.timm_import import timm
 
 if TYPE_CHECKING:
     from lesionctl.runtime.device import Compute
-    from lesionctl.train.ranks import Ranks
+    from lesionctl.train.distributed.ranks import Ranks
 
 
 def synchronise_norms(net: nn.Module, compute: Compute, ranks: Ranks) -> nn.Module:

@@ -11,7 +11,7 @@ import torch
 from lesionctl.dataset.samples import Split
 from lesionctl.runtime.torch_segmenter import TorchSegmenter
 from lesionctl.train.data import EpochBatches, Feed, make_loader
-from lesionctl.train.trial import Trial
+from lesionctl.train.memory.trial import Trial
 from lesionctl.train.validate import score_rows
 
 if TYPE_CHECKING:

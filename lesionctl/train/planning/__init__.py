@@ -1,0 +1,1 @@
+"""The self-configuring mode: a plan for a set and a device, each value with its reason."""
