@@ -24,7 +24,8 @@ def test_whole_way_without_a_network(lesionctl, tmp_path):
     trained = lesionctl("train", "demo.store", "--out", "run", *TINY_NET, "--epochs", "2", "--device", "cpu")
     assert (trained.returncode, trained.stdout) == (0, "run/model.safetensors\n")
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
-        "config.toml", "curves.png", "last.safetensors", "metrics.csv", "model.safetensors", "state.pt",
+        "config.toml", "curves.png", "environment.json", "last.safetensors", "log.jsonl", "metrics.csv",
+        "model.safetensors", "state.pt", "state.previous.pt",
     }  # fmt: skip
 
     again = lesionctl("--config", "run/config.toml", "train", "--out", "run", "demo.store")

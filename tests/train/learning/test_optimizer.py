@@ -7,7 +7,7 @@ import torch
 
 from lesionctl.nets.build import build_net
 from lesionctl.nets.spec import ClassicSpec, DeepLabV3PlusSpec, UNetSpec
-from lesionctl.nets.timm_import import timm
+from lesionctl.nets.timm_import import timm  # before timm.optim, which imports what it makes ready
 from lesionctl.runtime.device import Compute
 from lesionctl.runtime.precision import Precision
 from lesionctl.train.learning.optimizer import make_optimizer
@@ -42,7 +42,9 @@ def layout(net, pretrained=True, **options):
 @pytest.mark.parametrize("layer_decay", [1.0, 0.5])
 def test_norms_and_biases_alone_do_not_decay(nets, kind, layer_decay):
     groups = layout(nets[kind], weight_decay=0.03, layer_decay=layer_decay)
-    theirs = timm.optim.param_groups_weight_decay(nets[kind], 0.03)
+    from timm.optim import param_groups_weight_decay
+
+    theirs = param_groups_weight_decay(nets[kind], 0.03)
     decays = {id(parameter): group["weight_decay"] for group in theirs for parameter in group["params"]}
     for name, parameter in nets[kind].named_parameters():
         assert groups[name]["weight_decay"] == decays[id(parameter)] == (0.03 if parameter.ndim > 1 else 0.0)
