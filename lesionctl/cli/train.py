@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _DEFAULT = TrainOptions()
 _ONECYCLE_RISE = 0.3  # Smith's own
+_LR_FROM_MODEL = 2e-4  # weights that know lesions have less far to go
 _plan, _plan_flag = (partial(kind, rich_help_panel="Planning") for kind in (option, flag))
 _net, _net_flag = (partial(kind, rich_help_panel="Network") for kind in (option, flag))
 _schedule = partial(option, rich_help_panel="Schedule")
@@ -93,7 +94,10 @@ def train(
         str, _schedule(metavar="N|auto", help="Pictures per forward pass in each process; auto takes what fits.")
     ] = str(_DEFAULT.batch_size),
     accumulate: Annotated[int, _schedule(help="Forward passes per step.")] = _DEFAULT.accumulate,
-    lr: Annotated[float, _schedule(help="Highest learning rate.")] = _DEFAULT.lr,
+    lr: Annotated[
+        float | None,
+        _schedule(help=f"Highest learning rate. [default: {_DEFAULT.lr}; from a model: {_LR_FROM_MODEL}]"),
+    ] = None,
     layer_decay: Annotated[
         float, _schedule(help="Rate of each stage of a pretrained encoder, as a share of the next one's.")
     ] = _DEFAULT.layer_decay,
@@ -195,6 +199,8 @@ def _read_options(given: dict[str, Any]) -> TrainOptions:
         raise UsageError("--encoder-weights needs --encoder", hint=f"such as --encoder {_DEFAULT.encoder}")
     if given["allow_seen"] and not from_model:
         raise UsageError("--allow-seen is about a model to start from, not --encoder", hint="leave one of them out")
+    if given["lr"] is None:
+        values["lr"] = _LR_FROM_MODEL if from_model else _DEFAULT.lr
     values["encoder"] = encoder or _DEFAULT.encoder
     values["encoder_weights"] = given["encoder_weights"] or ("none" if arch is Arch.CLASSIC else "hub")
     values["init"] = str(find_model(init or DEFAULT_MODEL).resolve()) if from_model else ""

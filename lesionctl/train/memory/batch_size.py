@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from lesionctl.train.options import TrainOptions
 
 _LARGEST = {"cpu": 16, "cuda": 256, "mps": 64}
-"""Batches beyond which a device trains no faster."""
+"""Where the search ends: larger batches want other rates, and gain little speed."""
 
 _MARGIN = 0.9
 """Share of the memory that a step may need: the rest is for data, validation and what cannot be foreseen."""
