@@ -153,8 +153,12 @@ def train(
     if show_augmentations is not None:
         _paint(store, options, show_augmentations, terminal)
         return
+    if not auto:
+        _refuse_what_does_not_apply(_given(context), options)
     if (budget or dry_run) and not auto:
         raise UsageError("--budget and --dry-run belong to --auto", hint="add --auto, or choose --epochs yourself")
+    if budget and "epochs" in _given(context):
+        raise UsageError("--budget and --epochs exclude each other", hint="give the time, or the number of epochs")
     if auto and dry_run:
         _make_plan(context, store, options, budget, terminal, show=True)
         return
@@ -207,6 +211,20 @@ def _read_options(given: dict[str, Any]) -> TrainOptions:
     return TrainOptions(**values)
 
 
+def _refuse_what_does_not_apply(given: frozenset[str], options: TrainOptions) -> None:
+    """Raise a UsageError for an option of the network that this run does not build."""
+    build = {Arch.UNET: {"decoder_channels", "decoder_stride"}, Arch.DEEPLABV3PLUS: {"output_stride"}}
+    builds = set() if options.init else build.get(options.arch, {"widths"})
+    others = given & {"decoder_channels", "decoder_stride", "output_stride", "widths"} - builds
+    if not options.init and options.arch is Arch.CLASSIC:
+        others |= given & {"layer_decay"}
+    if others:
+        name = sorted(others)[0].replace("_", "-")
+        what = "a model keeps its own network" if options.init else f"the {options.arch.label} does not have it"
+        hint = "name a network with --encoder or --arch, or leave it out" if options.init else "leave it out"
+        raise UsageError(f"--{name} does nothing here: {what}", hint)
+
+
 def _read_batch_size(text: str) -> int:
     if text == "auto":
         return AUTO_BATCH_SIZE
@@ -233,7 +251,10 @@ def _keep_or_make_plan(
     if file.is_file():
         terminal.say(f"keeping to {file}")
         given = _given(context)
-        return replace(options, **{name: value for name, value in read_plan(file).items() if name not in given})
+        planned = {name: value for name, value in read_plan(file).items() if name not in given}
+        if given & {"arch", "encoder"}:  # a network that is typed does not start from the plan's model
+            planned["init"] = ""
+        return replace(options, **planned)
     if not alone:
         raise UsageError(
             "a plan is made by one process, not by several at once",
@@ -254,9 +275,13 @@ def _make_plan(
     from lesionctl.train.planning.duration import parse_duration
     from lesionctl.train.planning.plan import make_plan
 
-    seconds = None if budget is None else parse_duration(budget)
+    folds = context.params["folds"] or 1
+    seconds = None if budget is None else parse_duration(budget) / folds
     compute = choose_compute(options.device, options.precision)
     plan = make_plan(open_store(store), options, _given(context), seconds, compute, terminal)
+    if seconds is not None and folds > 1:
+        shared = f"{budget} are for {folds} folds together; the epochs are those of each."
+        plan = replace(plan, remarks=(*plan.remarks, shared))
     if show:
         terminal.line(plan.to_toml().rstrip("\n"))
     return plan

@@ -65,6 +65,8 @@ def choose_compute(device: str = "auto", precision: Precision = Precision.AUTO) 
         UsageError: This machine or this build of torch has no such device, or the device has no such precision.
     """
     chosen, precision = _choose_device(device), Precision(precision)
+    if chosen.type == "cuda" and chosen.index is not None:
+        torch.cuda.set_device(chosen)  # streams, events and questions without a device mean the current one
     if chosen.type == "cpu":
         _use_granted_cpus()
         keep_freed_memory()

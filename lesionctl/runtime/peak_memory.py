@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 _STATUS = Path("/proc/self/status")
 
 
+def forget_peak_memory(compute: Compute) -> None:
+    """Measure anew from here, where a device can: what went before, such as a search for a batch, does not count."""
+    if compute.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(compute.device)
+
+
 def peak_memory_mb(compute: Compute) -> float:
     """Highest memory so far, in MB: of tensors on a GPU, or of the whole process on the CPU (0 where nobody says)."""
     if compute.device.type == "cuda":

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
@@ -14,6 +17,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from lesionctl.dataset.store import open_store
 from lesionctl.runtime.threads import available_cpus
 from lesionctl.train.augment.augmentation import Augmentation
 from lesionctl.train.augment.recipe import read_recipe
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
     from lesionctl.dataset.store import Store
     from lesionctl.train.options import TrainOptions
 
+_PREFETCH = 2  # steps that each worker keeps ready
+_SHARED_MEMORY = Path("/dev/shm")
 _STEPS = 32
 """Steps that an epoch of a small set has at least: validating more often than that costs more than it tells."""
 
@@ -51,14 +57,16 @@ class Batch(NamedTuple):
     def to(self, device: torch.device) -> Batch:
         """The same on a device, but for the rows; the copy may still be under way."""
         images, truth, rows = self
-        return Batch(images.to(device, non_blocking=True), truth.to(device, non_blocking=True), rows)
+        ahead = device.type == "cuda"  # elsewhere a source that is gone before its copy is made spoils it
+        return Batch(images.to(device, non_blocking=ahead), truth.to(device, non_blocking=ahead), rows)
 
 
 class AugmentedPictures(Dataset[Batch]):
     """Random views of the pictures of a store. An index is (pass, row): it alone, with the seed, decides the view."""
 
     def __init__(self, store: Store, options: TrainOptions) -> None:
-        self._store = store
+        self._path = store.path
+        self._images, self._masks = store.images, store.masks
         self._seed = options.seed
         self._size = options.size
         self._recipe = read_recipe(options.augment)
@@ -70,16 +78,18 @@ class AugmentedPictures(Dataset[Batch]):
         if not hasattr(self._own, "augment"):
             self._own.augment = Augmentation(self._size, self._recipe)
         seed = int(np.random.SeedSequence((self._seed, number, row)).generate_state(1)[0])
-        image, mask = self._own.augment(np.array(self._store.images[row]), np.array(self._store.masks[row]), seed)
+        image, mask = self._own.augment(np.array(self._images[row]), np.array(self._masks[row]), seed)
         return Batch(torch.from_numpy(image), torch.from_numpy(mask)[None], torch.tensor(row))
 
     def __getstate__(self) -> dict[str, object]:
-        """For a worker that is started afresh: what belongs to a thread stays behind."""
-        return {**vars(self), "_own": None}
+        """For a worker that is started afresh: it opens the files itself, and what belongs to a thread stays behind."""
+        return {**vars(self), "_own": None, "_images": None, "_masks": None}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         """See `__getstate__`."""
         vars(self).update(state, _own=threading.local())
+        store = open_store(self._path)
+        self._images, self._masks = store.images, store.masks
 
 
 class EpochBatches(Sampler[list[tuple[int, int]]]):
@@ -162,18 +172,27 @@ def make_loader(store: Store, batches: EpochBatches, options: TrainOptions, devi
         workers = 0 if device.type == "cpu" else max(1, min(16, cpus - 1))
     if workers == 0:
         return ThreadedLoader(pictures, batches, torch.get_num_threads())
+    workers = min(workers, _workers_that_fit(options))
     return DataLoader(
         pictures,
         batch_sampler=batches,
         num_workers=workers,
         pin_memory=device.type == "cuda",
         persistent_workers=True,
-        prefetch_factor=4,
+        prefetch_factor=_PREFETCH,
         # Its own generator: a loader draws from torch's at each beginning, and a run that goes on begins once more.
         generator=torch.Generator(),
         # OpenCV's own threads in every worker would fight for the same cores, and can hang after a fork.
         worker_init_fn=_one_thread,
     )
+
+
+def _workers_that_fit(options: TrainOptions) -> int:
+    """How many workers' steps fit into half of the shared memory that is free, through which they hand them over."""
+    if not _SHARED_MEMORY.is_dir():
+        return sys.maxsize
+    step = options.batch_size * options.accumulate * options.size**2 * 4  # bytes: three channels and a mask
+    return max(1, shutil.disk_usage(_SHARED_MEMORY).free // 2 // ((_PREFETCH + 1) * step))
 
 
 def _one_thread(_: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from traceback import clear_frames
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,7 +18,7 @@ from lesionctl.nets.model_file import load_model, save_model
 from lesionctl.progress import Progress, Silent
 from lesionctl.runtime.depthwise import train_depthwise_in_float32
 from lesionctl.runtime.device import choose_compute
-from lesionctl.runtime.peak_memory import peak_memory_mb
+from lesionctl.runtime.peak_memory import forget_peak_memory, peak_memory_mb
 from lesionctl.runtime.precision import Precision
 from lesionctl.runtime.stop import listen_for_stop
 from lesionctl.runtime.torch_segmenter import Normalize, TorchSegmenter
@@ -133,7 +134,7 @@ def _train(
     ema = RunningMean(net, options.ema)
     net = synchronise_norms(net, compute, ranks)
     train_depthwise_in_float32(net, compute)
-    model = ranks.wrap(compile_net(net, options.compile, compute), compute)
+    model = ranks.wrap(compile_net(net, options, compute), compute)
     normalize = compute.place(Normalize(spec.mean, spec.std))
     loss_of = make_loss(options.loss, options.label_smoothing)
     pretrained = bool(options.init) or options.encoder_weights != "none"
@@ -189,6 +190,7 @@ def _train(
             loss += part.detach()
         return loss
 
+    forget_peak_memory(compute)
     with listen_for_stop() as stop:
         while unfinished():
             batches.epoch, batches.start = state.epoch, state.step
@@ -212,9 +214,11 @@ def _train(
                         scaler.step(optimizer)
                         scaler.update()
                     except RuntimeError as error:
-                        if is_out_of_memory(error):
-                            raise out_of_memory(options, spec, compute) from error
-                        raise
+                        if not is_out_of_memory(error):
+                            raise
+                        optimizer.zero_grad(set_to_none=True)
+                        clear_frames(error.__traceback__)  # they hold the memory of the step that failed
+                        raise out_of_memory(options, spec, compute) from error
                     ema.update(net, done)
 
                     if scaler.is_enabled():

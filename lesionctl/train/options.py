@@ -162,7 +162,7 @@ class TrainOptions:
             "clip": self.clip > 0,
             "ema": 0 <= self.ema < 1,
             "patience": self.patience >= 1,
-            "seed": self.seed >= 0,
+            "seed": 0 <= self.seed < 2**63,
             "save_every": self.save_every > 0,
             "overlays": self.overlays >= 0,
             "workers": self.workers >= -1,

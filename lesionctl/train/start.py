@@ -10,6 +10,7 @@ from lesionctl.dataset.exposure import Exposure, SeenCount
 from lesionctl.dataset.samples import Split
 from lesionctl.dataset.store import Store, samples_digest
 from lesionctl.errors import GateError
+from lesionctl.imaging.postprocess import Postprocess
 from lesionctl.nets.build import build_net
 from lesionctl.nets.encoders import input_statistics
 from lesionctl.nets.model_file import load_model
@@ -69,6 +70,7 @@ def start(options: TrainOptions, store: Store, progress: Progress) -> Start:
             size=options.size,
             resize=store.info.resize,
             threshold=0.5,
+            postprocess=Postprocess(),
             name=options.name,
             licence=f"{options.licence}; its first weights: {ancestor.licence}",
             training_data=f"{options.training_data}; before that: {ancestor.training_data}",
@@ -114,11 +116,12 @@ def fit_batch_size(
         UsageError: Not even one picture fits.
         BadFile: The state to go on from is damaged.
     """
-    size = saved_batch_size(state, progress)
-    if size is None:
-        fit = largest_batch_size(options, spec, compute)
-        size = min(ranks.gather(fit.batch_size))
-        progress.say(f"batch size {size} ({fit.describe()})")
+    saved = ranks.gather(saved_batch_size(state, progress))
+    if saved[0] is not None:
+        return replace(options, batch_size=saved[0])
+    fit = largest_batch_size(options, spec, compute)
+    size = min(ranks.gather(fit.batch_size))
+    progress.say(f"batch size {size} ({fit.describe()})")
     return replace(options, batch_size=size)
 
 

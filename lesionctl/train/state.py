@@ -84,13 +84,18 @@ def _fingerprint_file(name: str) -> str:
 
 
 def save_state(path: Path, state: RunState) -> None:
-    """Write the state, whole or not at all; the one that was there becomes the generation before it."""
+    """Write the state, whole or not at all; the one that was there becomes the generation before it.
+
+    The new one is on disk before the others move, so that there is a whole one at any moment.
+    """
     file = io.BytesIO()
     torch.save(vars(state), file)
     content = file.getvalue()
+    coming = _generation(path, "next")
+    write_bytes(coming, content + hashlib.sha256(content).digest())
     if path.exists():
-        path.replace(_generation_before(path))
-    write_bytes(path, content + hashlib.sha256(content).digest())
+        path.replace(_generation(path, "previous"))
+    coming.replace(path)
 
 
 def load_state(path: Path, run: dict[str, Any], resume: Resume, progress: Progress) -> RunState | None:
@@ -106,7 +111,7 @@ def load_state(path: Path, run: dict[str, Any], resume: Resume, progress: Progre
         UsageError: The state is of another run (the difference is named), or what was asked for cannot be had.
         BadFile: Every state is damaged.
     """
-    generations = [file for file in (path, _generation_before(path)) if file.is_file()]
+    generations = _generations(path)
     if not generations:
         if resume is Resume.MUST:
             raise UsageError(f"{path.parent} holds no state to go on from", hint="leave out --resume must")
@@ -130,12 +135,17 @@ def saved_batch_size(path: Path, progress: Progress) -> int | None:
     Raises:
         BadFile: Every state is damaged.
     """
-    generations = [file for file in (path, _generation_before(path)) if file.is_file()]
+    generations = _generations(path)
     return int(_read_newest(generations, progress).run["batch_size"]) if generations else None
 
 
-def _generation_before(path: Path) -> Path:
-    return path.with_stem(f"{path.stem}.previous")
+def _generation(path: Path, which: str) -> Path:
+    return path.with_stem(f"{path.stem}.{which}")
+
+
+def _generations(path: Path) -> list[Path]:
+    """The states that there are, the newest first; one more than two only where a process was killed between them."""
+    return [file for file in (_generation(path, "next"), path, _generation(path, "previous")) if file.is_file()]
 
 
 def _read_newest(generations: list[Path], progress: Progress) -> RunState:

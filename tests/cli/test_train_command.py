@@ -35,6 +35,14 @@ def type_train(*words):
         (("--out", "run", "--widths", "32;64"), "--widths '32;64' is not of the form"),
         (("--out", "run", "--decoder-channels", "wide"), "--decoder-channels 'wide' is not of the form"),
         (("--out", "run", "--init", "no-such"), "there is no model 'no-such'"),
+        (("--out", "run", "--auto", "--budget", "1h", "--epochs", "3"), "--budget and --epochs exclude each other"),
+        (("--out", "run", "--widths", "8,16"), "--widths does nothing here: a model keeps its own network"),
+        (
+            ("--out", "run", "--encoder", "resnet18", "--output-stride", "8"),
+            "--output-stride does nothing here: the U-Net",
+        ),
+        (("--out", "run", "--arch", "deeplabv3plus", "--decoder-stride", "1"), "--decoder-stride does nothing here"),
+        (("--out", "run", "--arch", "classic", "--layer-decay", "0.8"), "--layer-decay does nothing here: the classic"),
         (("--out", "run", "--auto", "--budget", "soon"), "'soon' is no length of time"),
     ],
 )

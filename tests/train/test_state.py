@@ -180,6 +180,16 @@ def test_process_killed_between_two_generations_leaves_the_older(two_generations
     assert load_state(two_generations, RUN, Resume.MUST, Silent()).step == 7
 
 
+def test_process_killed_before_the_generations_moved_leaves_the_newest(two_generations):
+    content = two_generations.read_bytes()
+    two_generations.write_bytes(content[: len(content) // 2])  # what was there was damaged, and taken for the older one
+    save_state(two_generations.with_name("other.pt"), RunState(RUN, step=9))
+    two_generations.with_name("other.pt").rename(two_generations.with_stem("state.next"))
+    assert load_state(two_generations, RUN, Resume.MUST, Silent()).step == 9
+    save_state(two_generations, RunState(RUN, step=10))
+    assert sorted(path.name for path in two_generations.parent.iterdir()) == ["state.previous.pt", "state.pt"]
+
+
 def test_both_generations_damaged_are_a_bad_file(two_generations):
     for path in two_generations.parent.iterdir():
         path.write_bytes(b"junk")

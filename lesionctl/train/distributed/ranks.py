@@ -82,6 +82,11 @@ class Ranks:
             )
         if not gpus:
             return name  # refused where the device is chosen
+        if 1 < gpus <= self.local_rank:
+            raise UsageError(
+                f"process {self.local_rank} of this machine has no GPU of its own: there are {gpus}",
+                hint="start one process for each GPU",
+            )
         number = self.local_rank % gpus  # a launcher may show each process its own GPU alone
         torch.cuda.set_device(number)
         return f"cuda:{number}"

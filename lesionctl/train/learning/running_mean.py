@@ -36,12 +36,12 @@ class RunningMean:
     def update(self, net: nn.Module, updates: int) -> None:
         """Take the weights of `net` in; `updates` is how many went before them."""
         keep = min(self._decay, (1 + updates) / (10 + updates)) if updates else 0.0
-        means, values = _tensors(self.module), _tensors(net)
-        floats = [number for number, mean in enumerate(means) if mean.is_floating_point()]
-        torch._foreach_lerp_([means[number] for number in floats], [values[number] for number in floats], 1 - keep)
-        for mean, value in zip(means, values, strict=True):
-            if not mean.is_floating_point():  # how many batches a norm has seen
-                mean.copy_(value)
+        pairs = list(zip(_tensors(self.module), _tensors(net), strict=True))
+        floats = [pair for pair in pairs if pair[0].is_floating_point()]
+        torch._foreach_lerp_([mean for mean, _ in floats], [value for _, value in floats], 1 - keep)
+        counts = [pair for pair in pairs if not pair[0].is_floating_point()]  # how many batches a norm has seen
+        if counts:
+            torch._foreach_copy_([mean for mean, _ in counts], [value for _, value in counts])
 
     def state_dict(self) -> dict[str, Tensor]:
         """The mean's state dict."""
