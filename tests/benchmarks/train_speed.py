@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-WARM_UP, TIMED = 5, 40
+WARM_UP = 5
 
 PARTS = {
     "all of it": {},
@@ -39,7 +39,7 @@ class EnoughError(Exception):
     """Enough steps are timed."""
 
 
-def measure(store: Path, options: dict) -> float:
+def measure(store: Path, options: dict, steps: int) -> float:
     """Pictures per second of the real loop on the steps after the warm-up."""
     from lesionctl.progress import Silent
     from lesionctl.runtime import device
@@ -64,9 +64,9 @@ def measure(store: Path, options: dict) -> float:
         def task(self, *_args, **_options):
             yield self
 
-        def advance(self, steps=1):
+        def advance(self, _=1):
             self.times.append(time.perf_counter())
-            if len(self.times) == WARM_UP + TIMED:
+            if len(self.times) == WARM_UP + steps:
                 raise EnoughError
 
         def note(self, text):
@@ -76,7 +76,7 @@ def measure(store: Path, options: dict) -> float:
     clock = Clock()
     with tempfile.TemporaryDirectory() as scratch, contextlib.suppress(EnoughError):
         loop.train(store, Path(scratch) / "run", options, progress=clock)
-    return TIMED * options.batch_size / (clock.times[-1] - clock.times[WARM_UP - 1])
+    return steps * options.batch_size / (clock.times[-1] - clock.times[WARM_UP - 1])
 
 
 def run(command: list[str]) -> float:
@@ -90,16 +90,26 @@ def main() -> None:
     parser.add_argument("--rival", action="append", default=[], help="a command; may be repeated")
     parser.add_argument("--parts", action="store_true", help="take one measure away at a time")
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=40, help="steps that are timed, after a warm-up of five")
     parser.add_argument("--options", type=json.loads, default={}, help="fields of TrainOptions as JSON")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
-        print(json.dumps({"images_per_second": measure(given.store, given.options)}))
+        print(json.dumps({"images_per_second": measure(given.store, given.options, given.steps)}))
         return
 
     def ours(more: dict) -> list[str]:
         options = json.dumps({**given.options, **more})
-        return [sys.executable, __file__, str(given.store), "--child", "--options", options]
+        return [
+            sys.executable,
+            __file__,
+            str(given.store),
+            "--child",
+            "--steps",
+            str(given.steps),
+            "--options",
+            options,
+        ]
 
     ways = {name: ours(more) for name, more in PARTS.items()} if given.parts else {"lesionctl": ours({})}
     ways |= {rival: shlex.split(rival) for rival in given.rival}
