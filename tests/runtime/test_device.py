@@ -12,14 +12,17 @@ from lesionctl.runtime.precision import Precision
 
 @pytest.fixture
 def machine(monkeypatch):
-    """A function that makes torch believe in other hardware."""
+    """A function that makes torch believe in other hardware, and returns what becomes CUDA's current device."""
+    current = []
 
     def pretend(*, cuda=0, mps=False, gpu_bf16=True, cpu_bf16=False):
         monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda > 0)
         monkeypatch.setattr(torch.cuda, "device_count", lambda: cuda)
+        monkeypatch.setattr(torch.cuda, "set_device", current.append)
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: gpu_bf16)
         monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
         monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: cpu_bf16)
+        return current
 
     return pretend
 
@@ -41,9 +44,10 @@ def machine(monkeypatch):
     ],
 )
 def test_choice(machine, hardware, asked, expected):
-    machine(**hardware)
+    current = machine(**hardware)
     compute = choose_compute(asked[0], Precision(asked[1]))
     assert (str(compute.device), compute.precision) == expected
+    assert current == ([torch.device(expected[0])] if ":" in expected[0] else [])  # a numbered one becomes the current
 
 
 @pytest.mark.parametrize(

@@ -330,7 +330,7 @@ def test_where_the_first_process_is_killed_the_other_ends_and_the_state_before_i
     assert (first, second) == (-signal.SIGKILL, 1)
     assert f"error: {heartbeat.PEER_LOST}" in logged
     assert "the last saved state is kept" in logged
-    assert len(list(killed.glob(".state.pt.*.part"))) == 1  # it was really writing one
+    assert len(list(killed.glob(".state.next.pt.*.part"))) == 1  # it was really writing one
     run = identify_run(options, open_store(store_path).info, 2)
     found = load_state(killed / "state.pt", run, Resume.MUST, Silent())
     assert (found.epoch, found.step) == (1, 0)
