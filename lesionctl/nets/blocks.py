@@ -2,8 +2,44 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch.nn.functional as F  # noqa: N812 - torch's own convention
 from torch import Tensor, nn
+
+
+class AnySizeNet(nn.Module, ABC):
+    """What every network is: one that takes pictures of any size, padded inside and cropped at the end.
+
+    Attributes:
+        stride: Height and width are padded to multiples of it.
+    """
+
+    stride: int
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of a batch.
+
+        Args:
+            x: Normalised images, float `[N, C, H, W]`, of any height and width.
+
+        Returns:
+            float `[N, 1, H, W]`.
+        """
+        height, width = x.shape[-2:]
+        x = pad_to_multiple(x, self.stride)
+        return upsample(self.logits(x), like=x)[..., :height, :width]
+
+    @abstractmethod
+    def logits(self, x: Tensor) -> Tensor:
+        """Logits where the network stops.
+
+        Args:
+            x: Float `[N, C, H, W]`, height and width multiples of `stride`.
+
+        Returns:
+            float `[N, 1, h, w]`, of the same or a lower resolution.
+        """
 
 
 class ConvNormAct(nn.Sequential):
@@ -59,5 +95,7 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
 
 
 def upsample(x: Tensor, like: Tensor) -> Tensor:
-    """Bring `[N, C, h, w]` to the height and width of `like` bilinearly."""
+    """Bring `[N, C, h, w]` to the height and width of `like` bilinearly; as it is where it has them."""
+    if x.shape[-2:] == like.shape[-2:]:
+        return x
     return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own convention
 from torch import Tensor, nn
 
-from lesionctl.nets.blocks import ConvNormAct, pad_to_multiple
+from lesionctl.nets.blocks import AnySizeNet, ConvNormAct
 
 if TYPE_CHECKING:
     from lesionctl.nets.spec import ClassicSpec
@@ -26,7 +26,7 @@ class DoubleConv(nn.Sequential):
         super().__init__(ConvNormAct(in_channels, out_channels), ConvNormAct(out_channels, out_channels))
 
 
-class ClassicUNet(nn.Module):
+class ClassicUNet(AnySizeNet):
     """Figure 1 of the paper, with one output channel: the logit of "lesion" for each pixel.
 
     In training, the deepest maps must have more than one value per channel for the batch norms: one picture alone must
@@ -46,17 +46,9 @@ class ClassicUNet(nn.Module):
         self.join = nn.ModuleList(DoubleConv(2 * width, width) for _, width in upwards)
         self.head = nn.Conv2d(widths[0], 1, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits of a batch.
-
-        Args:
-            x: Normalised images, float `[N, C, H, W]`, of any height and width.
-
-        Returns:
-            float `[N, 1, H, W]`.
-        """
-        height, width = x.shape[-2:]
-        y = self.down[0](pad_to_multiple(x, self.stride))  # [N, widths[0], H, W]
+    def logits(self, x: Tensor) -> Tensor:
+        """See `AnySizeNet.logits`."""
+        y = self.down[0](x)  # [N, widths[0], H, W]
         skips = []
         for down in self.down[1:]:
             skips.append(y)
@@ -65,4 +57,4 @@ class ClassicUNet(nn.Module):
             y = torch.cat([skips.pop(), up(y)], dim=1)  # [N, 2 * widths[i], H / 2^i, W / 2^i]
             y = join(y)  # [N, widths[i], H / 2^i, W / 2^i]
         logits: Tensor = self.head(y)  # [N, 1, H, W]
-        return logits[..., :height, :width]
+        return logits

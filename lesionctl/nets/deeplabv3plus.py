@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own convention
 from torch import Tensor, nn
 
-from lesionctl.nets.blocks import ConvNormAct, SeparableConvNormAct, pad_to_multiple, upsample
+from lesionctl.nets.blocks import AnySizeNet, ConvNormAct, SeparableConvNormAct, upsample
 
 if TYPE_CHECKING:
     from lesionctl.nets.spec import DeepLabV3PlusSpec
@@ -76,7 +76,7 @@ class ASPP(nn.Module):
         return self.dropout(self.project(seen))
 
 
-class DeepLabV3Plus(nn.Module):
+class DeepLabV3Plus(AnySizeNet):
     """DeepLabV3+ with one output channel: the logit of "lesion" for each pixel.
 
     Args:
@@ -108,20 +108,11 @@ class DeepLabV3Plus(nn.Module):
         )
         self.head = nn.Conv2d(width, 1, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits of a batch.
-
-        Args:
-            x: Normalised images, float `[N, C, H, W]`, of any height and width.
-
-        Returns:
-            float `[N, 1, H, W]`.
-        """
-        height, width = x.shape[-2:]
-        x = pad_to_multiple(x, self.stride)
+    def logits(self, x: Tensor) -> Tensor:
+        """See `AnySizeNet.logits`."""
         features = self.encoder(x)  # finest first, each [N, c_i, H / s_i, W / s_i]
         skip = self.skip(features[self.skip_level])  # [N, 48, H / 4, W / 4]
         y = self.aspp(features[-1])  # [N, aspp, H / output_stride, W / output_stride]
         y = torch.cat([upsample(y, like=skip), skip], dim=1)  # [N, aspp + 48, H / 4, W / 4]
         logits: Tensor = self.head(self.decoder(y))  # [N, 1, H / 4, W / 4]
-        return upsample(logits, like=x)[..., :height, :width]
+        return logits

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - torch's own convention
 from torch import Tensor, nn
 
-from lesionctl.nets.blocks import ConvNormAct, pad_to_multiple, upsample
+from lesionctl.nets.blocks import AnySizeNet, ConvNormAct
 
 if TYPE_CHECKING:
     from lesionctl.nets.spec import UNetSpec
@@ -39,7 +39,7 @@ class DecoderBlock(nn.Module):
         return self.conv2(self.conv1(x))
 
 
-class UNet(nn.Module):
+class UNet(AnySizeNet):
     """A U-Net with one output channel: the logit of "lesion" for each pixel.
 
     Args:
@@ -73,20 +73,11 @@ class UNet(nn.Module):
             width = out_channels
         self.head = nn.Conv2d(width, 1, 1)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits of a batch.
-
-        Args:
-            x: Normalised images, float `[N, C, H, W]`, of any height and width.
-
-        Returns:
-            float `[N, 1, H, W]`.
-        """
-        height, width = x.shape[-2:]
-        x = pad_to_multiple(x, self.stride)
+    def logits(self, x: Tensor) -> Tensor:
+        """See `AnySizeNet.logits`."""
         features = self.encoder(x)  # finest first, each [N, c_i, H / s_i, W / s_i]
         y = features[-1]
         for block, level in zip(self.blocks, self.skip_levels, strict=True):
             y = block(y, None if level is None else features[level])  # [N, out, 2h, 2w]
         logits: Tensor = self.head(y)  # [N, 1, H / decoder_stride, W / decoder_stride]
-        return upsample(logits, like=x)[..., :height, :width]
+        return logits
