@@ -54,6 +54,11 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode())
 
 
+def escape_undecodable(text: str) -> str:
+    """The text with backslashes for the bytes of file names that are not UTF-8, which no file of text can hold."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 @contextmanager
 def new_directory(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
     """Fill a directory beside `path` and rename it to `path` when the block ends well.

@@ -1,46 +1,49 @@
-"""What an evaluation found, as plain data."""
+"""What an evaluation found: scores of the same pictures, for each side, as plain data."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lesionctl.scoring.overlap import FIGURES
 from lesionctl.scoring.scoreboard import Scoreboard
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from lesionctl.dataset.exposure import SeenCount
     from lesionctl.dataset.samples import Split
     from lesionctl.errors import Failure
-    from lesionctl.imaging.postprocess import Postprocess
+    from lesionctl.nets.model_spec import ModelSpec
     from lesionctl.scoring.counts import Counts
-    from lesionctl.scoring.roc import ProbabilityHistogram
-
-_SCHEMA = 1
 
 
 @dataclass(frozen=True)
 class ImageScore:
-    """One picture.
+    """One picture, as one side found it.
 
     Attributes:
         id: Its id.
         source: The set that it came from.
+        group: What it belongs to: pictures of a group (a lesion, a patient) are not independent.
         counts: Its pixels by truth and prediction, at the truth's own size.
+        boundary: Its boundary figures, see `scoring.boundary`.
         seen: Whether the model has seen it in training; None where that cannot be known.
+        failed: Whether there was no prediction that could be used: it counts as one in which nothing was found.
     """
 
     id: str
     source: str
+    group: str
     counts: Counts
+    boundary: Mapping[str, float]
     seen: bool | None = None
+    failed: bool = False
 
     def figures(self) -> dict[str, float]:
-        """Every overlap figure of this picture."""
-        return {name: figure(self.counts) for name, figure in FIGURES.items()}
+        """Every figure of this picture: overlap, then boundary."""
+        return {name: figure(self.counts) for name, figure in FIGURES.items()} | dict(self.boundary)
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Origin:
         training_digest: The model's own word on what it was trained and tuned on; empty where it has none.
         seen: How many pictures of the split it has seen; None where it does not say.
         complete: Whether it says all that it has seen.
-        left_out: Whether those that it has seen were not scored.
+        left_out: Whether those that any of the models has seen were not scored.
     """
 
     store_digest: str
@@ -83,75 +86,60 @@ class Origin:
         }
 
 
-class Evaluation:
-    """Scores of a set of pictures, at the size of each true mask.
+@dataclass(frozen=True)
+class ModelFacts:
+    """A model that was scored.
 
-    Args:
-        prediction: What was scored: a model or a folder.
-        truth: What it was compared with.
-        threshold: The probability above which a pixel was lesion; None for masks that are made already.
-        postprocess: What was done to a mask then; None likewise.
-        origin: What a model was scored on; None likewise.
+    Attributes:
+        spec: How it is used; of several models that answer together, what they have in common.
+        parameters: Numbers in its weights, of all members together.
+        backend: What ran it, in which number format, on which device.
+        files: Its files; their sizes are the model's size.
     """
 
-    def __init__(
-        self,
-        prediction: str,
-        truth: str,
-        threshold: float | None = None,
-        postprocess: Postprocess | None = None,
-        origin: Origin | None = None,
-    ) -> None:
-        self.prediction = prediction
-        self.truth = truth
-        self.threshold = threshold
-        self.postprocess = postprocess
-        self.origin = origin
-        self.images: list[ImageScore] = []
-        self.failures: list[Failure] = []
-        self.board = Scoreboard()
+    spec: ModelSpec
+    parameters: int
+    backend: str
+    files: tuple[Path, ...]
 
-    def add(self, score: ImageScore, histogram: ProbabilityHistogram | None = None) -> None:
-        """Add a picture."""
-        self.images.append(score)
-        self.board.add(score.counts, histogram)
+    @property
+    def bytes(self) -> int:
+        """Size of its files together."""
+        return sum(file.stat().st_size for file in self.files)
 
-    def by_source(self) -> dict[str, Scoreboard]:
-        """A scoreboard for each source of pictures, by name."""
-        boards: dict[str, Scoreboard] = defaultdict(Scoreboard)
-        for image in self.images:
-            boards[image.source].add(image.counts)
-        return dict(sorted(boards.items()))
+    @property
+    def run(self) -> Path | None:
+        """The directory of the run that made it, where it is still in there; of several models, None."""
+        if len(self.files) == 1 and (self.files[0].parent / "metrics.csv").is_file():
+            return self.files[0].parent
+        return None
 
-    def to_dict(self) -> dict[str, Any]:
-        """The whole in JSON's forms, under a schema with a version."""
-        return {
-            "schema": _SCHEMA,
-            "prediction": self.prediction,
-            "truth": self.truth,
-            "threshold": self.threshold,
-            "postprocess": None if self.postprocess is None else asdict(self.postprocess),
-            **(self.origin.to_dict() if self.origin else {}),
-            "resolution": "each truth mask's own size",
-            "n": len(self.images),
-            "per_image_mean": self.board.per_image(),
-            "pooled": self.board.pooled(),
-            "pooled_roc_auc": self.board.roc_auc(),
-            "pooled_confusion_pixels": asdict(self.board.confusion()),
-            "per_image_mean_by_source": {
-                name: {"n": len(board), **board.per_image()} for name, board in self.by_source().items()
-            },
-            "failures": [{"path": str(failure.path), "reason": failure.reason} for failure in self.failures],
-        }
 
-    def to_csv(self) -> str:
-        """A row for each picture: id, source, whether it was seen (1, 0, or nothing), counts of pixels, figures."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["id", "source", "seen", "tp", "fp", "fn", "tn", *FIGURES])
-        for image in self.images:
-            counts = image.counts
-            numbers = [f"{value:.6f}" for value in image.figures().values()]
-            seen = "" if image.seen is None else int(image.seen)
-            writer.writerow([image.id, image.source, seen, counts.tp, counts.fp, counts.fn, counts.tn, *numbers])
-        return text.getvalue()
+@dataclass
+class Evaluation:
+    """Scores of one side on a set of pictures, at the size of each true mask.
+
+    Attributes:
+        prediction: The side's name: a model or a folder of masks.
+        model: The model; None for masks that are made already.
+        origin: What a model was scored on, where that is a prepared set; None for masks that are made already.
+        images: A score for each picture.
+        failures: Files that could not be used, each with the reason.
+        remarks: Files that were used and about which a person should know something.
+        board: The counts and the histogram of probabilities of all pictures.
+        best_threshold: The threshold with the highest mean Jaccard on these pictures; None where they are a test.
+    """
+
+    prediction: str
+    model: ModelFacts | None = None
+    origin: Origin | None = None
+    images: list[ImageScore] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    remarks: list[Failure] = field(default_factory=list)
+    board: Scoreboard = field(default_factory=Scoreboard)
+    best_threshold: float | None = None
+
+    def values(self) -> dict[str, list[float]]:
+        """Every figure of every picture: by figure, in the order of the pictures."""
+        rows = [image.figures() for image in self.images]
+        return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}

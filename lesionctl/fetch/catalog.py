@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from lesionctl.citations import load_citations
 from lesionctl.errors import BadFile, UsageError
 
 BUNDLED_CATALOG = Path(__file__).parent / "catalog.toml"
@@ -238,8 +239,24 @@ def _read_set(name: str, table: dict[str, Any]) -> FetchSet:
     splits = dict(table["splits"])
     if set(splits) != {file.part for file in files}:
         raise ValueError(f"has files of the parts {sorted({file.part for file in files})}, but splits {sorted(splits)}")
-    terms, citation = table.get("terms", ""), table["citation"].strip()
-    return FetchSet(name=name, **texts, terms=terms, citation=citation, splits=splits, files=files)
+    citation = _read_citation(table)
+    return FetchSet(name=name, **texts, terms=table.get("terms", ""), citation=citation, splits=splits, files=files)
+
+
+def _read_citation(table: dict[str, Any]) -> str:
+    """The papers to cite, one a line.
+
+    Raises:
+        KeyError: It names none, nor says that there are none.
+        ValueError: It names one that is unknown.
+    """
+    if "citations" not in table:
+        return str(table["citation"].strip())
+    known = load_citations()
+    for key in table["citations"]:
+        if key not in known:
+            raise ValueError(f"cites '{key}', which citations.toml does not have")
+    return "\n".join(known[key].text for key in table["citations"])
 
 
 def _read_file(table: dict[str, Any], bases: list[str]) -> RemoteFile:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
@@ -14,10 +15,12 @@ from lesionctl.imaging.decode import DEEP_MODES, convert_opaque, deep_levels, re
 from lesionctl.imaging.opening import is_dicom, open_picture, read_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
     from PIL.Image import Image as Picture
+    from PIL.ImageFile import ImageFile
 
     from lesionctl.imaging.arrays import Mask
 
@@ -29,10 +32,19 @@ FOREGROUND_ABOVE = 128
 """ISIC's scorer takes a pixel of a mask file as lesion where its grey value is above this."""
 
 _FULL = (1, 255, 65535)  # what lesion may be in a binary mask, where background is 0
+_BLACK_AND_WHITE = (0, 255, 65535)  # the highest value of a mask that is black, or black and white
+
+_GREY_MODES = DEEP_MODES | {"1", "L", "LA"}
+
+_PNG_FILTER, _NO_FILTER = 19, 8  # their names came with OpenCV 4.12; what is older passes over them
 
 # Runs of equal bytes are all that a mask has: run-length matching alone compresses it nearly as well as a full search,
-# in a fraction of the time.
-_PNG_SETTINGS = [cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
+# in a fraction of the time. A filter would make it larger, four times as slow to write and slower to read.
+_PNG_SETTINGS = [
+    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
+    *(_PNG_FILTER, _NO_FILTER),
+]
 
 # Of a PNG's header: what comes before the width, and after the height of 1-bit greys that are not interlaced.
 _PNG_BEGINNING = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR"
@@ -63,9 +75,7 @@ def decode_mask(content: bytes, path: Path, *, strict: bool = False, binarise_at
         BadFile: The file cannot be read or is DICOM; (strict) it is not binary; (strict, `binarise_at`) its
             transparency contradicts its colours.
     """
-    if is_dicom(content):
-        raise BadFile(path, "a DICOM file cannot be a mask: save the mask as PNG")
-    with open_picture(content, path) as picture:
+    with _open_mask(content, path) as picture:
         if _is_one_bit(picture, content):
             return _unpack(content, path, picture.width)
         orientation = read_orientation(picture)
@@ -75,10 +85,40 @@ def decode_mask(content: bytes, path: Path, *, strict: bool = False, binarise_at
         if strict and binarise_at is None:
             mask = _binary(levels, path, lossy=picture.format == "JPEG")
         else:
-            mask = _to_8_bits(levels) > (FOREGROUND_ABOVE if binarise_at is None else binarise_at)
+            mask = levels > _scaled(FOREGROUND_ABOVE if binarise_at is None else binarise_at, int(levels.max()))
         if opaque is not None and _contradicts(opaque, mask):
             raise BadFile(path, "the mask's transparency contradicts its colours: save it without transparency")
         return turn_upright(mask.view(np.uint8), orientation).view(np.bool_)
+
+
+def examine_mask(path: Path) -> tuple[Mask, str | None]:
+    """Read a mask file for scoring: any kind, by ISIC's rule, with a remark where it is not plainly black and white.
+
+    Returns:
+        The mask as `read_mask` gives it, bool `[H, W]`, and what a person should know of the file: that it holds other
+        values than 0 and 255 (65535 in 16 bits), that none of them is lesion, or that its transparency contradicts its
+        colours. None where there is nothing to remark.
+
+    Raises:
+        BadFile: The file cannot be read or is DICOM.
+    """
+    content = read_file(path)
+    with _open_mask(content, path) as picture:
+        if _is_one_bit(picture, content):
+            return _unpack(content, path, picture.width), None
+        orientation = read_orientation(picture)
+        opaque = _opaque(picture) if picture.has_transparency_data else None
+        levels = _levels(picture, path)
+        highest = int(levels.max())
+        mask, remarks = _split(levels, highest) if highest in _BLACK_AND_WHITE else None, []
+        if mask is None:
+            above = _scaled(FOREGROUND_ABOVE, highest)
+            mask = levels > above
+            as_grey = "" if picture.mode in _GREY_MODES else "as grey, "
+            remarks.append(as_grey + _remark(levels, above, lossy=picture.format == "JPEG"))
+        if opaque is not None and _contradicts(opaque, mask):
+            remarks.append("its transparency contradicts its colours, which count")
+        return turn_upright(mask.view(np.uint8), orientation).view(np.bool_), "; ".join(remarks) or None
 
 
 def encode_mask(mask: Mask) -> bytes:
@@ -91,6 +131,14 @@ def encode_mask(mask: Mask) -> bytes:
     if not done:
         raise RuntimeError("the PNG encoder refused a mask")
     return encoded.tobytes()
+
+
+@contextmanager
+def _open_mask(content: bytes, path: Path) -> Iterator[ImageFile]:
+    if is_dicom(content):
+        raise BadFile(path, "a DICOM file cannot be a mask: save the mask as PNG")
+    with open_picture(content, path) as picture:
+        yield picture
 
 
 def _is_one_bit(picture: Picture, content: bytes) -> bool:
@@ -119,42 +167,76 @@ def _unpack(content: bytes, path: Path, width: int) -> Mask:
 def _levels(picture: Picture, path: Path) -> Levels:
     if picture.mode in DEEP_MODES:
         return deep_levels(picture, path)
+    if picture.mode == "P":
+        return cast("Levels", cv2.LUT(np.asarray(picture), _grey_of_each_index(picture)))
     return np.asarray(picture if picture.mode == "L" else convert_opaque(picture, "L"))
 
 
-def _to_8_bits(levels: Levels) -> Levels:
-    return levels if levels.max() <= 255 else (levels >> 8).astype(np.uint8)
+def _grey_of_each_index(picture: Picture) -> NDArray[np.uint8]:
+    """What Pillow makes of a palette, of 256 pixels instead of millions: it is slow at that."""
+    indices = picture.crop((0, 0, 256, 1))
+    indices.putdata(range(256))
+    return np.asarray(convert_opaque(indices, "L"))
+
+
+def _scaled(level: int, highest: int) -> int:
+    """A grey value of 8 bits as one of a file whose highest value is `highest`: what is above it is so in 8 bits."""
+    return level if highest <= 255 else level << 8 | 255
+
+
+def _split(levels: Levels, highest: int) -> Mask | None:
+    """The mask of a file that holds nothing but 0 and its highest value; None for any other."""
+    mask: Mask = levels == max(highest, 1)
+    return mask if cv2.countNonZero(levels) == cv2.countNonZero(mask.view(np.uint8)) else None
 
 
 def _binary(levels: Levels, path: Path, *, lossy: bool) -> Mask:
     highest = int(levels.max())
-    mask: Mask = levels == max(highest, 1)
-    if highest in (0, *_FULL) and cv2.countNonZero(levels) == cv2.countNonZero(mask.view(np.uint8)):
-        return mask
-    raise BadFile(path, f"the mask is not binary: {_describe(levels, lossy=lossy)}")
+    mask = _split(levels, highest) if highest in (0, *_FULL) else None
+    if mask is None:
+        raise BadFile(path, f"the mask is not binary: {_describe(levels, lossy=lossy)}")
+    return mask
 
 
 def _describe(levels: Levels, *, lossy: bool) -> str:
     """What a mask that is not binary holds, and what can be done about it."""
-    values = np.flatnonzero(np.bincount(levels.ravel())).tolist()
-    low, high = values[0], values[-1]
-    if len(values) == 1:
-        return f"its one grey value is {low}"
-    if len(values) <= 4:
-        text = f"it holds the grey values {', '.join(map(str, values[:-1]))} and {high}"
-    else:
-        cause = "JPEG is lossy" if lossy else "anti-aliased?"
-        text = f"it holds {len(values)} grey values from {low} to {high} ({cause})"
-    shift = 0 if high <= 255 else 8
-    low, high = low >> shift, high >> shift
+    values = _values(levels)
+    text = _list_values(values, lossy=lossy)
+    shift = 0 if values[-1] <= 255 else 8
+    low, high = values[0] >> shift, values[-1] >> shift
     if low == high:
         return text
     middle = FOREGROUND_ABOVE if low <= FOREGROUND_ABOVE < high else (low + high) // 2
     return f"{text}; --binarise-at {middle} takes what is above as lesion"
 
 
+def _remark(levels: Levels, above: int, *, lossy: bool) -> str:
+    """What a mask that is not black and white holds, and what scoring makes of it."""
+    values = _values(levels)
+    if values[-1] > above:
+        return f"{_list_values(values, lossy=lossy)}; lesion is what is above {above}"
+    advice = " (save lesion as 255)" if values[-1] == 1 else ""
+    return f"its highest value is {values[-1]}: nothing in it is above {above}{advice}"
+
+
+def _values(levels: Levels) -> list[int]:
+    """The values that occur, in rising order."""
+    size = np.iinfo(levels.dtype).max + 1
+    return np.flatnonzero(cv2.calcHist([levels], [0], None, [size], [0, size])).tolist()
+
+
+def _list_values(values: list[int], *, lossy: bool) -> str:
+    if len(values) == 1:
+        return f"its one grey value is {values[0]}"
+    if len(values) <= 4:
+        return f"it holds the grey values {', '.join(map(str, values[:-1]))} and {values[-1]}"
+    cause = "JPEG is lossy" if lossy else "anti-aliased?"
+    return f"it holds {len(values)} grey values from {values[0]} to {values[-1]} ({cause})"
+
+
 def _opaque(picture: Picture) -> Mask:
-    return np.asarray(picture.convert("RGBA").getchannel("A")) > 0
+    drawn = picture if picture.mode == "RGBA" else picture.convert("RGBA")
+    return np.asarray(drawn.getchannel("A")) > 0
 
 
 def _contradicts(opaque: Mask, mask: Mask) -> bool:

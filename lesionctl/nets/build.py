@@ -53,3 +53,9 @@ def build_net(spec: NetSpec, encoder_weights: Path | str | None = None) -> nn.Mo
             f"'{spec.encoder}' cannot carry a {spec.arch.label} on pictures of any size: {error}"
         ) from error
     return net.train()
+
+
+def count_parameters(spec: NetSpec) -> int:
+    """How many numbers the weights of the network are; it is built without memory for them."""
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in build_net(spec).parameters())

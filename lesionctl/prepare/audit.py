@@ -11,13 +11,13 @@ import numpy as np
 
 from lesionctl.dataset.native_masks import pack
 from lesionctl.errors import BadFile
+from lesionctl.imaging.appearance import Appearance, describe_colours
 from lesionctl.imaging.decode import decode_bytes
 from lesionctl.imaging.frame import Frame
 from lesionctl.imaging.masks import decode_mask
 from lesionctl.imaging.opening import read_file
 from lesionctl.imaging.perceptual_hash import perceptual_hash
 from lesionctl.prepare.findings import Finding, Kind
-from lesionctl.prepare.fingerprint import Appearance, describe_colours
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from lesionctl.atomic import escape_undecodable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -97,11 +99,6 @@ def format_findings(findings: Iterable[Finding]) -> str:
             ]
         )
     return escape_undecodable(text.getvalue())
-
-
-def escape_undecodable(text: str) -> str:
-    """The text with backslashes for the bytes of file names that are not UTF-8."""
-    return text.encode(errors="backslashreplace").decode()
 
 
 def count_findings(findings: Iterable[Finding]) -> dict[Kind, int]:

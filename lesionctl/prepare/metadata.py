@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lesionctl.dataset.samples import Split, split_keys
+from lesionctl.dataset.table import id_column, is_nothing, read_table
 from lesionctl.errors import BadFile, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-ID_COLUMNS = ("isic_id", "image_id", "image_name", "id", "image")
 GROUP_COLUMNS = ("lesion_id", "patient_id", "group")
 """Columns whose equal values make pictures belong together."""
 
-_NOTHING = frozenset({"", "-", "?", "na", "n/a", "nan", "none", "null", "unknown"})
 _DIAGNOSIS_COLUMNS = ("diagnosis", "dx", "diagnosis_1")
 _SPLITS = {
     "train": Split.TRAIN,
@@ -73,12 +71,8 @@ class Metadata:
             BadFile: The table cannot be read, or has a split that is none.
         """
         self._tables += 1
-        columns, id_column = None, ""
         for line, row in read_table(table):
-            if columns is None:
-                columns = list(row)
-                id_column = next((name for name in ID_COLUMNS if name in columns), columns[0])
-            self.add(source, row[id_column], row, table, line)
+            self.add(source, row[id_column(row)], row, table, line)
 
     def add(self, source: str | None, image_id: str, row: Mapping[str, str], table: Path, line: int) -> None:
         """Add what one row says of one picture; what an earlier row of its source said of its split stays.
@@ -96,9 +90,7 @@ class Metadata:
         self._missing -= set(row)
         notes = self._notes.setdefault(image_id, Notes())
         notes.keys.update(
-            f"{name}={row[name]}"
-            for name in self._group_by or GROUP_COLUMNS
-            if row.get(name, "").strip().lower() not in _NOTHING
+            f"{name}={row[name]}" for name in self._group_by or GROUP_COLUMNS if not is_nothing(row.get(name, ""))
         )
         if row.get("keys"):  # a store's own list, which says more than the names of its groups
             notes.keys -= {f"group={row.get('group')}"}
@@ -128,22 +120,3 @@ class Metadata:
                 f"no table of metadata has the column '{min(self._missing)}'",
                 hint=None if self._tables else "name the table with --metadata FILE.csv",
             )
-
-
-def read_table(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """The rows of a CSV file with a header, by column, each with the number of its (last) line in the file.
-
-    A cell that is missing is empty.
-
-    Raises:
-        BadFile: The file cannot be read, or holds something else.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restval="")
-            for row in reader:
-                if None in row:
-                    raise BadFile(path, f"line {reader.line_num} has more cells than the header")
-                yield reader.line_num, row
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise BadFile(path, f"is no table that can be read ({error})") from error

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from jinja2 import Environment, PackageLoader
 
-from lesionctl.atomic import write_text
-from lesionctl.prepare.findings import Finding, Kind, escape_undecodable
+from lesionctl.atomic import escape_undecodable, write_text
+from lesionctl.prepare.findings import Finding, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

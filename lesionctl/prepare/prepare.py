@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lesionctl.atomic import resumable_directory, write_text
+from lesionctl.atomic import escape_undecodable, resumable_directory, write_text
 from lesionctl.dataset.samples import Sample, Split
 from lesionctl.dataset.store import StoreWriter
 from lesionctl.errors import BadFile, Failure, Interrupted, LesionctlError, UsageError
 from lesionctl.imaging.resize_rule import ResizeRule
 from lesionctl.prepare.audit import AuditedPair, Examination, audit_pair, findings_of
-from lesionctl.prepare.findings import Finding, Kind, escape_undecodable, format_findings
+from lesionctl.prepare.findings import Finding, Kind, format_findings
 from lesionctl.prepare.fingerprint import format_fingerprints, summarise
 from lesionctl.prepare.groups import group_by_shared_keys
 from lesionctl.prepare.journal import Journal, identify_work

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from lesionctl.dataset.pairs import image_id, mask_id, pair_folders
 from lesionctl.dataset.samples import Split
+from lesionctl.dataset.table import read_table
 from lesionctl.errors import BadFile, UsageError
 from lesionctl.paths import set_directory
 from lesionctl.prepare.findings import Finding, Kind
-from lesionctl.prepare.metadata import Metadata, read_table
+from lesionctl.prepare.metadata import Metadata
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,11 @@ class EnsembleSegmenter(Segmenter):
         self.spec = _merge([member.spec for member in self.members])
         self.backend = _in_words(member.backend for member in self.members)
 
+    @property
+    def parameters(self) -> int:
+        """Of all members together."""
+        return sum(member.parameters for member in self.members)
+
     def forward(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Segmenter.forward`; members with a smaller input get the batch scaled down, and their answers up."""
         total = np.zeros(batch.shape[:3], np.float32)

@@ -28,6 +28,13 @@ class Segmenter(ABC):
     spec: ModelSpec
     backend: str
 
+    @property
+    def parameters(self) -> int:
+        """How many numbers the network's weights are."""
+        from lesionctl.nets.build import count_parameters
+
+        return count_parameters(self.spec.net)
+
     @abstractmethod
     def forward(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run the network on pictures that are in its geometry already.

@@ -1,8 +1,10 @@
 """Overlap figures from counts, with the conventions of ISIC's own scorer.
 
 Where a denominator is zero the figure has nothing to measure and counts as right: both masks empty gives Jaccard and
-Dice 1; no lesion in the truth gives sensitivity 1; no background gives specificity 1; nothing predicted gives
-precision 1 if there was nothing to find, else 0.
+Dice 1; no lesion in the truth gives sensitivity 1; no background gives specificity 1. Its segmentation score has no
+more figures than these, accuracy and thresholded Jaccard; the others follow suit: nothing predicted gives precision 1
+if there was nothing to find, else 0; balanced accuracy is the mean of sensitivity and specificity as above; both masks
+empty gives volumetric similarity 1.
 """
 
 from __future__ import annotations
@@ -58,6 +60,24 @@ def accuracy(c: Counts) -> float:
     return _ratio(c.tp + c.tn, c.tp + c.fp + c.fn + c.tn)
 
 
+def balanced_accuracy(c: Counts) -> float:
+    """The mean of sensitivity and specificity, in [0, 1]: what accuracy is where both classes weigh the same.
+
+    It is the area under the ROC curve of a mask, its one point joined to the corners (Taha & Hanbury 2015,
+    doi:10.1186/s12880-015-0068-x).
+    """
+    return (sensitivity(c) + specificity(c)) / 2
+
+
+def volumetric_similarity(c: Counts) -> float:
+    """How alike the sizes of both lesions are, wherever they lie, in [0, 1]; 1 where both masks are empty.
+
+    `1 - |FN - FP| / (2 TP + FP + FN)`, of areas here (Taha & Hanbury 2015, doi:10.1186/s12880-015-0068-x).
+    """
+    sizes = 2 * c.tp + c.fp + c.fn
+    return _ratio(sizes - abs(c.fn - c.fp), sizes)
+
+
 FIGURES: dict[str, Callable[[Counts], float]] = {
     "dice": dice,
     "jaccard": jaccard,
@@ -66,5 +86,10 @@ FIGURES: dict[str, Callable[[Counts], float]] = {
     "recall": sensitivity,
     "specificity": specificity,
     "pixel_accuracy": accuracy,
+    "balanced_accuracy": balanced_accuracy,
+    "volumetric_similarity": volumetric_similarity,
 }
-"""Every overlap figure by the name it has in tables, JSON and CSV; recall is sensitivity."""
+"""Every overlap figure by the name it has in tables, JSON and CSV; recall is sensitivity, and Dice is F1."""
+
+NOT_POOLED = frozenset({"thresholded_jaccard", "volumetric_similarity"})
+"""Figures that are about single pictures: pooled, one picture's excess would make up for what another one lacks."""

@@ -5,16 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from lesionctl.scoring.counts import Counts
-from lesionctl.scoring.overlap import FIGURES
-from lesionctl.scoring.roc import ProbabilityHistogram
+from lesionctl.scoring.overlap import FIGURES, NOT_POOLED
+from lesionctl.scoring.probability import ProbabilityHistogram
 
 
 class Scoreboard:
-    """Scores a set of pictures: the mean over pictures, and all pixels pooled, which differ by points."""
+    """Scores a set of pictures: the mean over pictures, and all pixels pooled, which differ by points.
+
+    Attributes:
+        counts: Of each picture.
+        histogram: The probabilities of all pixels together; empty where none were added.
+    """
 
     def __init__(self) -> None:
         self.counts: list[Counts] = []
-        self._histogram = ProbabilityHistogram()
+        self.histogram = ProbabilityHistogram()
 
     def __len__(self) -> int:
         """Pictures counted so far."""
@@ -29,7 +34,7 @@ class Scoreboard:
         """
         self.counts.append(counts)
         if histogram is not None:
-            self._histogram.merge(histogram)
+            self.histogram.merge(histogram)
 
     def per_image(self) -> dict[str, float]:
         """Mean over pictures of each overlap figure; empty where there are no pictures."""
@@ -38,7 +43,7 @@ class Scoreboard:
     def pooled(self) -> dict[str, float]:
         """Each overlap figure of all pixels together, as if the set were one picture."""
         confusion = self.confusion()
-        return {name: f(confusion) for name, f in FIGURES.items() if self.counts and name != "thresholded_jaccard"}
+        return {name: f(confusion) for name, f in FIGURES.items() if self.counts and name not in NOT_POOLED}
 
     def confusion(self) -> Counts:
         """The pooled confusion matrix, in pixels."""
@@ -46,4 +51,4 @@ class Scoreboard:
 
     def roc_auc(self) -> float | None:
         """Area under the ROC curve of all pixels together; None where no probabilities were added."""
-        return self._histogram.roc_auc()
+        return self.histogram.roc_auc()

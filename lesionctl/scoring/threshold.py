@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     Jaccards = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 _BINS = 100
+_PIXELS_AT_ONCE = 2**16  # of a strip: what is made of its pixels is small, however large the picture
 _THRESHOLDS = (np.arange(1, _BINS) / _BINS).astype(np.float32)  # as a mask compares them
 
 
@@ -25,9 +26,13 @@ def jaccard_at_each_threshold(probability: Probability, truth: Mask) -> Jaccards
     Returns:
         float64 `[99]` in [0, 1].
     """
-    bins = np.searchsorted(_THRESHOLDS, probability)  # how many thresholds a pixel is above
-    everything = np.bincount(bins.ravel(), minlength=_BINS)
-    lesion = np.bincount(bins[truth], minlength=_BINS)
+    everything, lesion = np.zeros(_BINS, np.int64), np.zeros(_BINS, np.int64)
+    rows = max(1, _PIXELS_AT_ONCE // probability.shape[1])
+    for top in range(0, len(probability), rows):
+        strip = slice(top, top + rows)
+        bins = np.searchsorted(_THRESHOLDS, probability[strip])  # how many thresholds a pixel is above
+        everything += np.bincount(bins.ravel(), minlength=_BINS)
+        lesion += np.bincount(bins[truth[strip]], minlength=_BINS)
     predicted = everything[::-1].cumsum()[::-1][1:]  # pixels above 0.01, 0.02, ..., 0.99
     tp = lesion[::-1].cumsum()[::-1][1:]
     union = predicted + lesion.sum() - tp

@@ -30,6 +30,7 @@ from PIL import Image as Pillow
 from lesionctl.dataset.native_masks import pack
 from lesionctl.dataset.pairs import pair_folders
 from lesionctl.fetch.demo import draw_demo
+from lesionctl.imaging.appearance import describe_colours
 from lesionctl.imaging.decode import decode_bytes
 from lesionctl.imaging.frame import Frame
 from lesionctl.imaging.masks import decode_mask
@@ -37,7 +38,6 @@ from lesionctl.imaging.opening import read_file
 from lesionctl.imaging.perceptual_hash import perceptual_hash
 from lesionctl.imaging.resize_rule import ResizeRule
 from lesionctl.prepare.audit import count_parts, touched_borders
-from lesionctl.prepare.fingerprint import describe_colours
 from lesionctl.prepare.prepare import PrepareOptions, prepare
 from lesionctl.prepare.sources import FolderSource
 from lesionctl.runtime.threads import available_cpus

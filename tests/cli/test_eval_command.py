@@ -1,17 +1,37 @@
-"""The leak gate as a person meets it: `eval` and `train` refuse pictures that were seen, or say that they were."""
+"""`eval` as a person meets it: models, folders of masks, the leak gate, what fails and what is demanded."""
 
 from __future__ import annotations
 
 import csv
 import json
 import shutil
+from importlib.resources import files
 
+import numpy as np
 import pytest
+from jsonschema import Draft202012Validator
+from PIL import Image
 
 from lesionctl.dataset.samples import Split
 from lesionctl.dataset.store import open_store
 
 CPU = ("--device", "cpu", "--precision", "fp32")
+QUICK = ("--resamples", "200")
+SCHEMA = json.loads((files("lesionctl.evaluate") / "evaluation.schema.json").read_text())
+
+
+@pytest.fixture
+def evaluate(lesionctl):
+    """A function that runs `lesionctl eval ... --json` and gives the result, which is as the schema says."""
+
+    def run(*words, exit_code=0, **variables):
+        done = lesionctl("eval", *words, "--json", *QUICK, **variables)
+        assert done.returncode == exit_code, done.stderr
+        result = json.loads(done.stdout)
+        Draft202012Validator(SCHEMA).validate(result)
+        return result, done.stderr
+
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -23,132 +43,215 @@ def seen_ids(store_path, other_split_path):
     return learned & test
 
 
-def test_a_model_is_tested_on_what_it_has_not_seen(lesionctl, run_dir, store_path):
-    done = lesionctl("eval", run_dir, store_path, "--json", *CPU)
-    assert done.returncode == 0
-    assert "warning" not in done.stderr
-    result = json.loads(done.stdout)
-    assert result["seen_in_training"] == {"pictures": 0, "of": 3, "by": {}, "left_out": False, "complete": True}
+@pytest.fixture
+def folders(tmp_path):
+    """A folder of five true masks, and one of predictions of which one is right."""
+    truth, pred = tmp_path / "truth", tmp_path / "pred"
+    truth.mkdir()
+    pred.mkdir()
+    mask = np.zeros((40, 60), np.uint8)
+    mask[10:30, 20:40] = 255
+    for name in "ABCDE":
+        Image.fromarray(mask).save(truth / f"{name}_segmentation.png")
+    Image.fromarray(mask).save(pred / "A.png")
+    Image.fromarray(mask // 255 * 200 + 20).save(pred / "B.png")  # 20 and 220
+    Image.fromarray(mask[:, ::2]).save(pred / "C.png")
+    (pred / "D.png").write_bytes(b"no picture")
+    Image.fromarray(mask).save(pred / "F.png")
+    return pred, truth
+
+
+# models, and what they have seen
+
+
+def test_a_model_is_tested_on_what_it_has_not_seen(evaluate, run_dir, store_path):
+    result, said = evaluate(run_dir, store_path, *CPU)
+    assert "warning" not in said
+    (found,) = result["evaluations"]
+    assert found["seen_in_training"] == {"pictures": 0, "of": 3, "by": {}, "left_out": False, "complete": True}
     assert result["store_digest"] == open_store(store_path).info.digest
-    assert len(result["training_digest"]) == 64
+    assert (result["n"], result["split"], result["fold"]) == (3, "test", None)
+    assert (found["prediction"], found["model"]["name"], found["model"]["files"]) == (
+        *("run", "tiny"),
+        [str(run_dir / "model.safetensors")],
+    )
+    assert len(found["model"]["training_digest"]) == 64
+    assert found["model"]["bytes"] == (run_dir / "model.safetensors").stat().st_size
+    assert set(found["probabilities"]) == {"roc_auc", "average_precision", "brier", "expected_calibration_error"}
+    assert found["best_threshold"] is None  # not from the test
 
 
 def test_seen_pictures_are_refused_with_exit_code_4(lesionctl, run_dir, other_split_path, seen_ids):
     done = lesionctl("eval", run_dir, other_split_path, *CPU)
     assert (done.returncode, done.stdout) == (4, "")
-    assert f"error: tiny has seen {len(seen_ids)} of the 3 pictures of" in done.stderr
+    assert f"error: run has seen {len(seen_ids)} of the 3 pictures of" in done.stderr
     assert f"(same file: {len(seen_ids)})" in done.stderr
     assert "hint: --seen skip leaves them out, --seen mark scores all" in done.stderr
 
 
-def test_marked_pictures_are_named_in_title_warning_json_and_csv(
-    lesionctl, run_dir, other_split_path, seen_ids, tmp_path
-):
-    shown = lesionctl("eval", run_dir, other_split_path, "--seen", "mark", "--csv", "rows.csv", *CPU)
+def test_marked_pictures_are_named_in_title_warning_and_csv(lesionctl, run_dir, other_split_path, seen_ids, tmp_path):
+    words = ("eval", run_dir, other_split_path, "--seen", "mark", "--csv", "rows.csv")
+    shown = lesionctl(*words, "--against", run_dir, *CPU, *QUICK)
     assert shown.returncode == 0
-    assert f"3 pictures at the masks' own size ({len(seen_ids)} of 3 seen in training)" in shown.stdout
-    assert "warning: tiny has seen" in shown.stderr
+    seen = f"{len(seen_ids)} of 3 seen in training"
+    assert f"3 pictures in 2 groups, at the masks' own size (run (1): {seen}; run (2): {seen})" in shown.stdout
+    assert "warning: run (1) has seen" in shown.stderr
     with (tmp_path / "rows.csv").open(newline="") as file:
-        assert {row["id"] for row in csv.DictReader(file) if row["seen"] == "1"} == seen_ids
-    result = json.loads(lesionctl("eval", run_dir, other_split_path, "--seen", "mark", "--json", *CPU).stdout)
-    assert (result["n"], result["seen_in_training"]["pictures"]) == (3, len(seen_ids))
+        rows = list(csv.DictReader(file))
+    assert {row["id"] for row in rows if row["seen"] == "1"} == seen_ids
+    assert [row["prediction"] for row in rows] == ["run (1)"] * 3 + ["run (2)"] * 3
 
 
-def test_skipped_pictures_are_left_out(lesionctl, run_dir, other_split_path, seen_ids):
-    done = lesionctl("eval", run_dir, other_split_path, "--json", *CPU, LESIONCTL_EVAL_SEEN="skip")
-    assert done.returncode == 0
-    result = json.loads(done.stdout)
+def test_skipped_pictures_are_left_out(evaluate, run_dir, other_split_path, seen_ids):
+    result, said = evaluate(run_dir, other_split_path, *CPU, LESIONCTL_EVAL_SEEN="skip")
     assert result["n"] == 3 - len(seen_ids)
-    assert result["seen_in_training"]["left_out"] is True
-    assert "they are left out" in done.stderr
+    seen = result["evaluations"][0]["seen_in_training"]
+    assert (seen["pictures"], seen["of"], seen["left_out"]) == (len(seen_ids), 3, True)
+    assert "they are left out" in said
 
 
-def test_a_model_that_does_not_say_what_it_has_seen_is_scored_with_a_warning(lesionctl, model_file, store_path):
-    done = lesionctl("eval", model_file, store_path, "--json", *CPU)
-    assert done.returncode == 0
-    assert "warning: tiny does not say which pictures it has seen" in done.stderr
-    assert json.loads(done.stdout)["seen_in_training"] is None
-
-
-def test_a_fold_is_named_in_the_title(lesionctl, model_file, folded_path):
-    done = lesionctl("eval", model_file, folded_path, "--split", "val", "--fold", "1", *CPU)
-    assert done.returncode == 0
-    assert "val split of fold 1:" in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("words", "what"),
-    [
-        (("--fold", "0"), "has no fold 0"),
-        (("--split", "tset"), "there is no split 'tset'"),
-        (("--seen", "hide"), "'hide'"),
-    ],
-)
-def test_what_makes_no_sense_is_refused_with_exit_code_2(lesionctl, model_file, store_path, words, what):
-    done = lesionctl("eval", model_file, store_path, *words)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert what in done.stderr
-
-
-def test_a_fold_of_two_folders_makes_no_sense(lesionctl, demo):
-    done = lesionctl("eval", "--pred", demo / "masks", "--truth", demo / "masks", "--fold", "0")
-    assert done.returncode == 2
-
-
-def test_two_models_are_compared_on_the_same_pictures(lesionctl, run_dir, model_file, store_path):
-    shown = lesionctl("eval", run_dir, store_path, "--against", model_file, *CPU)
-    assert shown.returncode == 0
-    assert "both on the same 3 pictures, mean per image" in shown.stdout
-    assert "pictures by Dice" in shown.stdout
-
-    result = json.loads(lesionctl("eval", run_dir, store_path, "--against", model_file, "--json", *CPU).stdout)
-    comparison = result["comparison"]
-    assert (result["schema"], result["n"], comparison["against"]["n"]) == (1, 3, 3)
-    assert sum(comparison["pictures_by_dice"].values()) == 3
-    for name, difference in comparison["per_image_mean_difference"].items():
-        other = comparison["against"]["per_image_mean"][name]
-        assert difference == pytest.approx(result["per_image_mean"][name] - other, abs=1e-12)
-    alone = json.loads(lesionctl("eval", model_file, store_path, "--json", *CPU).stdout)
-    assert comparison["against"] == alone
-
-
-def test_a_model_against_itself_is_no_better_and_no_worse(lesionctl, model_file, store_path):
-    done = lesionctl("eval", model_file, store_path, "--against", model_file, "--json", *CPU)
-    comparison = json.loads(done.stdout)["comparison"]
-    assert comparison["pictures_by_dice"] == {"better": 0, "equal": 3, "worse": 0}
-    assert set(comparison["per_image_mean_difference"].values()) == {0}
-
-
-def test_what_the_other_model_has_seen_is_no_test_either(lesionctl, run_dir, model_file, other_split_path, seen_ids):
-    words = ("eval", model_file, other_split_path, "--against", run_dir, "--json", *CPU)
-    refused = lesionctl(*words)
+def test_what_the_other_model_has_seen_is_no_test_either(
+    lesionctl, evaluate, run_dir, model_file, other_split_path, seen_ids
+):
+    words = (model_file, other_split_path, "--against", run_dir, *CPU)
+    refused = lesionctl("eval", *words)
     assert (refused.returncode, refused.stdout) == (4, "")
-    left_out = json.loads(lesionctl(*words, "--seen", "skip").stdout)
-    assert left_out["n"] == left_out["comparison"]["against"]["n"] == 3 - len(seen_ids)
+    result, said = evaluate(*words, "--seen", "skip")
+    assert result["n"] == 3 - len(seen_ids)
+    assert "warning: tiny does not say which pictures it has seen" in said
+    assert result["evaluations"][0]["seen_in_training"] is None
 
 
-def test_several_models_are_scored_as_one(lesionctl, run_dir, model_file, store_path, tmp_path):
-    together = json.loads(lesionctl("eval", model_file, model_file, store_path, "--json", *CPU).stdout)
-    alone = json.loads(lesionctl("eval", model_file, store_path, "--json", *CPU).stdout)
-    assert (together["prediction"], together["per_image_mean"]) == ("tiny ×2", alone["per_image_mean"])
+def test_on_a_validation_split_the_best_threshold_stands_beside_the_model_s(lesionctl, model_file, folded_path):
+    done = lesionctl("eval", model_file, folded_path, "--split", "val", "--fold", "1", *CPU, *QUICK)
+    assert done.returncode == 0
+    assert "tiny on " in done.stdout
+    assert "val split of fold 1: " in done.stdout
+    lines = {
+        line.strip().rsplit("  ", 1)[0].strip(): line.split()[-1] for line in done.stdout.splitlines() if line.strip()
+    }
+    assert 0 < float(lines["best threshold here"]) < 1
+    assert lines["the model's own"] == "0.40"
+    assert "95 % intervals: bootstrap of " in done.stdout
 
+
+def test_models_and_masks_are_compared_on_the_same_pictures(evaluate, run_dir, model_file, store_path, demo):
+    words = (run_dir, store_path, "--against", model_file, "--against", demo / "masks", *CPU)
+    result, _ = evaluate(*words, "--fail-under", "pooled.specificity=0.0")
+    assert (result["schema"], result["n"]) == (2, 3)
+    run, tiny, masks = result["evaluations"]
+    assert [side["prediction"] for side in (run, tiny, masks)] == ["run", "tiny", "masks"]
+    assert (masks["model"], masks["probabilities"]) == (None, {})
+    assert masks["failures"] == []  # that it holds masks for the other splits too is no fault
+    assert masks["per_image"]["dice"]["mean"] == masks["pooled"]["dice"]["value"] == 1
+    assert [(pair["one"], pair["other"]) for pair in result["comparisons"]] == [
+        *(("run", "tiny"), ("run", "masks"), ("tiny", "masks"))
+    ]
+    against_truth = result["comparisons"][1]["differences"]
+    for name, found in run["per_image"].items():
+        difference = against_truth[name]
+        assert difference["difference"] == pytest.approx(found["mean"] - masks["per_image"][name]["mean"], abs=1e-9)
+        assert difference["wins"] + difference["ties"] + difference["losses"] == 3
+    assert (against_truth["dice"]["losses"], against_truth["dice"]["verdict"]) == (3, "worse")
+
+    alone, _ = evaluate(model_file, store_path, *CPU)
+    assert alone["evaluations"] == [tiny]
+
+
+def test_a_model_against_itself_is_a_tie(evaluate, model_file, store_path):
+    result, _ = evaluate(model_file, store_path, "--against", model_file, *CPU)
+    differences = result["comparisons"][0]["differences"].values()
+    assert {(found["difference"], found["ties"], found["verdict"], found["p_holm"]) for found in differences} == {
+        (0, 3, "a tie", 1)
+    }
+
+
+def test_several_models_are_scored_as_one(lesionctl, evaluate, run_dir, model_file, store_path, tmp_path):
     for number in range(2):
         shutil.copytree(run_dir, tmp_path / "cross" / f"fold-{number}")
-    of_folds = json.loads(lesionctl("eval", "cross", store_path, "--json", *CPU).stdout)
-    of_one = json.loads(lesionctl("eval", run_dir, store_path, "--json", *CPU).stdout)
-    assert (of_folds["prediction"], of_folds["per_image_mean"]) == ("tiny ×2", of_one["per_image_mean"])
-    assert of_folds["seen_in_training"] == of_one["seen_in_training"]
+    words = (model_file, model_file, store_path, "--against", model_file, "--against", "cross", "--against", run_dir)
+    twice, once, folds, run = evaluate(*words, *CPU)[0]["evaluations"]
+    assert (twice["prediction"], twice["model"]["name"], folds["prediction"]) == ("tiny + tiny", "tiny ×2", "cross")
+    assert twice["model"]["parameters"] == 2 * once["model"]["parameters"]
+    assert (twice["per_image"], folds["per_image"]) == (once["per_image"], run["per_image"])
+    assert folds["seen_in_training"] == run["seen_in_training"]
+    assert len(folds["model"]["files"]) == 2
 
     refused = lesionctl("export", "cross")
     assert refused.returncode == 2
     assert "holds the models of a cross-validation" in refused.stderr
 
 
-@pytest.mark.parametrize("words", [(), ("--pred", "a", "--truth", "b", "--against", "lesion-s")])
-def test_a_comparison_needs_a_store(lesionctl, words):
-    done = lesionctl("eval", *words)
-    assert done.returncode == 2
-    assert "name a STORE" in done.stderr
+# folders of masks
+
+
+def test_what_is_wrong_with_predictions_is_named(lesionctl, folders, tmp_path):
+    pred, truth = folders
+    done = lesionctl("eval", "--pred", pred, "--truth", truth, "--csv", "rows.csv", *QUICK)
+    assert done.returncode == 3
+    assert f"pred on {truth}: 5 pictures in 5 groups, at the masks' own size" in done.stdout
+    assert "error: 4 of 6 inputs failed, the rest are done:" in done.stderr
+    assert f"{pred / 'C.png'}: 30×40 pixels, its truth 60×40" in done.stderr
+    assert f"{pred / 'D.png'}: not a picture" in done.stderr
+    assert f"{truth / 'E_segmentation.png'}: pred has no prediction for it" in done.stderr
+    assert f"{pred / 'F.png'}: a prediction without a truth" in done.stderr
+    assert f"warning: {pred / 'B.png'}: it holds the grey values 20 and 220" in done.stderr
+    with (tmp_path / "rows.csv").open(newline="") as file:
+        rows = {row["id"]: row for row in csv.DictReader(file)}
+    assert [(row["failed"], row["dice"]) for row in rows.values()] == [
+        *[("0", "1.000000")] * 2,
+        *[("1", "0.000000")] * 3,
+    ]
+    assert list(rows["A"])[:6] == ["prediction", "id", "source", "group", "seen", "failed"]
+    assert rows["A"]["nsd_5px"] == "1.000000"
+
+
+def test_a_demand_that_is_not_met_leaves_with_exit_code_4(evaluate, folders):
+    pred, truth = folders
+    words = ("--pred", pred, "--truth", truth, "--fail-under", "dice=0.88", "--fail-under", "pooled.precision=1")
+    result, said = evaluate(*words, exit_code=4)
+    assert len(result["evaluations"][0]["failures"]) == 4
+    assert [remark["path"] for remark in result["evaluations"][0]["remarks"]] == [str(pred / "B.png")]
+    assert "warning: 4 of 6 inputs failed" in said
+    # Two of five are right, and of the three others nothing is found: their Dice is 0. No pixel is wrongly taken.
+    error = said[said.index("error: ") :]
+    assert "pred does not reach what --fail-under demands:\n  dice is 0.4000, and 0.88 is demanded" in error
+    assert "precision" not in error
+
+
+def test_masks_of_a_store_s_pictures(evaluate, store_path, demo):
+    words = ("--pred", demo / "masks", store_path, "--tolerance", "2px", "--tolerance", "2.5%", "--tolerance", "2px")
+    result, _ = evaluate(*words, "--fail-under", "nsd_2.5%=1", LESIONCTL_EVAL_GROUP_BY="x")
+    (found,) = result["evaluations"]
+    assert [name for name in found["per_image"] if name.startswith("nsd")] == ["nsd_2px", "nsd_2.5pct"]
+    assert (found["pooled"]["jaccard"], result["split"]) == ({"value": 1, "low": 1, "high": 1}, "test")
+
+
+def test_metadata_give_groups_and_subgroups(evaluate, demo, folders, tmp_path):
+    pred, truth = folders
+    (tmp_path / "table.csv").write_text("image,sex,lesion\nA,female,1\nB,female,1\nC,male,2\nD,male,2\nE,,3\n")
+    words = ("--pred", pred, "--truth", truth, "--metadata", "table.csv", "--by", "sex", "--group-by", "lesion")
+    result, _ = evaluate(*words, exit_code=3)
+    assert (result["n"], result["groups"]) == (5, 3)
+    parts = [part for part in result["evaluations"][0]["subgroups"] if part["column"] == "sex"]
+    assert [(part["value"], part["n"], part["figures"]["dice"]["mean"]) for part in parts] == [
+        *(("male", 2, 0), ("not stated", 1, 0), ("female", 2, 1))
+    ]
+
+
+def test_reports_are_written_before_what_failed_is_told(lesionctl, folders, tmp_path):
+    pred, truth = folders
+    words = ("--pred", pred, "--truth", truth, "--against", truth, "--report", "it.md", "--report", "it.html")
+    done = lesionctl("eval", *words, *QUICK)
+    assert done.returncode == 3
+    assert "report: it.md\n" in done.stderr
+    assert "report: it.html\n" in done.stderr
+    assert "pred less truth, mean per image" in done.stdout
+    assert "lesionctl eval --pred" in (tmp_path / "it.md").read_text()
+    assert (tmp_path / "it.html").read_text().startswith("<!doctype html>")
+
+
+# what train has to do with it
 
 
 def test_train_refuses_a_validation_that_its_ancestor_has_seen(lesionctl, run_dir, store_path, tmp_path):

@@ -1,11 +1,12 @@
-"""Two evaluations side by side: by figure, and picture by picture."""
+"""Two sides on the same pictures: by figure, picture by picture, and what can be told from chance."""
 
 from __future__ import annotations
 
 import pytest
 
-from lesionctl.evaluate.comparison import compare
+from lesionctl.evaluate.comparison import Verdict, compare_all
 from lesionctl.evaluate.evaluation import Evaluation, ImageScore
+from lesionctl.scoring.bootstrap import GroupBootstrap
 from lesionctl.scoring.counts import Counts
 
 RIGHT = Counts(tp=10, tn=90)  # Dice 1
@@ -14,33 +15,86 @@ THIRD = Counts(tp=10, fp=20, fn=20, tn=50)  # Dice 1/3, Jaccard 1/5
 ALSO_THIRD = Counts(tp=1, fp=4, tn=95)  # Dice 1/3 too, recall 1
 
 
-def evaluation(*counts):
-    made = Evaluation("model", "store")
-    for number, counted in enumerate(counts):
-        made.add(ImageScore(str(number), "set", counted))
-    return made
+def evaluation(name, *counts, hd95=None, groups=None):
+    images = [
+        ImageScore(
+            str(number), "set", (groups or range(len(counts)))[number], counted, {"hd95": (hd95 or counts)[number]}
+        )
+        if hd95
+        else ImageScore(str(number), "set", str(number), counted, {})
+        for number, counted in enumerate(counts)
+    ]
+    return Evaluation(name, images=images)
+
+
+def compare(*evaluations, resamples=2000):
+    groups = [str(image.group) for image in evaluations[0].images]
+    return compare_all(evaluations, GroupBootstrap(groups, resamples, seed=0))
 
 
 def test_worked_example():
-    comparison = compare(evaluation(RIGHT, HALF, THIRD, HALF), evaluation(HALF, THIRD, ALSO_THIRD, RIGHT))
-    assert (comparison.better, comparison.equal, comparison.worse) == (2, 1, 1)
-    assert comparison.differences["dice"] == pytest.approx((1 / 2 + 1 / 6 + 0 - 1 / 2) / 4)
-    assert comparison.differences["jaccard"] == pytest.approx((2 / 3 + (1 / 3 - 1 / 5) + 0 - 2 / 3) / 4)
-    assert comparison.differences["recall"] == pytest.approx((1 / 2 + 1 / 6 - 2 / 3 - 1 / 2) / 4)
-    assert comparison.to_dict() == {
-        "per_image_mean_difference": comparison.differences,
-        "pictures_by_dice": {"better": 2, "equal": 1, "worse": 1},
-    }
+    (found,) = compare(evaluation("a", RIGHT, HALF, THIRD, HALF), evaluation("b", HALF, THIRD, ALSO_THIRD, RIGHT))
+    differences = {difference.figure: difference for difference in found.differences}
+    assert (found.one, found.other) == ("a", "b")
+    dice = differences["dice"]
+    assert (dice.wins, dice.ties, dice.losses) == (2, 1, 1)
+    assert dice.estimate.value == pytest.approx((1 / 2 + 1 / 6 + 0 - 1 / 2) / 4)
+    assert differences["jaccard"].estimate.value == pytest.approx((2 / 3 + (1 / 3 - 1 / 5) + 0 - 2 / 3) / 4)
+    assert differences["recall"].estimate.value == pytest.approx((1 / 2 + 1 / 6 - 2 / 3 - 1 / 2) / 4)
+    assert dice.verdict is Verdict.TIE
 
 
 def test_the_other_way_round_has_the_other_sign():
-    one, other = evaluation(RIGHT, HALF), evaluation(HALF, HALF)
-    forth, back = compare(one, other), compare(other, one)
-    assert (forth.better, forth.equal, forth.worse) == (1, 1, 0)
-    assert (back.better, back.equal, back.worse) == (0, 1, 1)
-    assert forth.differences == {name: -value for name, value in back.differences.items()}
+    one, other = evaluation("a", RIGHT, HALF), evaluation("b", HALF, HALF)
+    forth, back = compare(one, other)[0].differences[0], compare(other, one)[0].differences[0]
+    assert (forth.wins, forth.ties, forth.losses) == (1, 1, 0)
+    assert (back.wins, back.ties, back.losses) == (0, 1, 1)
+    assert forth.estimate.value == -back.estimate.value
+    assert (forth.estimate.low, forth.estimate.high) == (-back.estimate.high, -back.estimate.low)
+
+
+def test_a_side_that_is_ahead_on_every_picture_is_better_and_what_is_nearer_has_the_smaller_distance():
+    ahead = evaluation("near", *[RIGHT] * 12, hd95=[1.0] * 12)
+    behind = evaluation("far", *[HALF] * 12, hd95=[3.0] * 12)
+    differences = {difference.figure: difference for difference in compare(ahead, behind)[0].differences}
+    assert differences["dice"].verdict is Verdict.BETTER
+    assert differences["hd95"].estimate.value == -2
+    assert differences["hd95"].verdict is Verdict.BETTER
+    assert (differences["hd95"].wins, differences["hd95"].losses) == (12, 0)
+    assert {d.figure: d.verdict for d in compare(behind, ahead)[0].differences}["hd95"] is Verdict.WORSE
+    # Twelve differences of one sign: 2 / 2**12 = 0.00049, or what the normal approximation makes of it.
+    assert 0 < differences["dice"].p_value < 0.005
+    assert differences["dice"].p_holm >= differences["dice"].p_value
+
+
+def test_pictures_of_one_lesion_are_one_piece_of_evidence():
+    counts, others = [RIGHT] * 12, [HALF] * 12
+    alone = compare(evaluation("a", *counts, hd95=[1.0] * 12), evaluation("b", *others, hd95=[2.0] * 12))
+    lesions = ["x"] * 6 + ["y"] * 6
+    together = compare(
+        evaluation("a", *counts, hd95=[1.0] * 12, groups=lesions),
+        evaluation("b", *others, hd95=[2.0] * 12, groups=lesions),
+    )
+    assert together[0].differences[0].p_value == pytest.approx(0.5, abs=0.35)  # two lesions tell nothing
+    assert together[0].differences[0].p_value > alone[0].differences[0].p_value
+
+
+def test_every_two_of_three_are_compared_and_corrected_together():
+    sides = [
+        evaluation(name, RIGHT, HALF, counted, counted)
+        for name, counted in zip("abc", (RIGHT, HALF, THIRD), strict=True)
+    ]
+    found = compare(*sides)
+    assert [(pair.one, pair.other) for pair in found] == [("a", "b"), ("a", "c"), ("b", "c")]
+    for pair in found:
+        assert all(difference.p_holm >= difference.p_value for difference in pair.differences)
+
+
+def test_without_resamples_there_is_no_verdict():
+    (found,) = compare(evaluation("a", RIGHT, HALF), evaluation("b", HALF, HALF), resamples=0)
+    assert {difference.verdict for difference in found.differences} == {None}
 
 
 def test_other_pictures_cannot_be_compared():
     with pytest.raises(ValueError, match="the same pictures"):
-        compare(evaluation(RIGHT), evaluation(RIGHT, HALF))
+        compare(evaluation("a", RIGHT, HALF), evaluation("b", RIGHT))

@@ -91,6 +91,13 @@ def test_everything_has_terms_and_what_others_made_a_citation():
         assert entry.citation or entry.name == "demo"
 
 
+def test_papers_are_cited_by_their_keys_one_a_line():
+    first, second = CATALOG["isic2018"].citation.splitlines()
+    assert "arXiv:1902.03368" in first
+    assert first.startswith("Codella N, Rotemberg V,")
+    assert second.endswith("doi:10.1038/sdata.2018.161.")
+
+
 @pytest.mark.parametrize(
     ("name", "parts", "masks_only", "expected"),
     [
@@ -176,6 +183,8 @@ def test_another_table_of_the_same_form(tmp_path):
         ('size = "1.5 KB"', "size = -1", "size '-1' for a.zip"),
         ('size = "1.5 KB"', 'md5 = "12"', "md5 '12' for a.zip, which is not 32 hex digits"),
         ('size = "1.5 KB"', 'sha256 = "' + "x" * 64 + '"', "which is not 64 hex digits"),
+        ('citation = ""\n', "", "lacks 'citation'"),
+        ('citation = ""', 'citations = ["nobody1900"]', "cites 'nobody1900', which citations.toml does not have"),
         ("all = 3", "train = 3", "files of the parts ['all'], but splits ['train']"),
         ("[[mine.files]]", "[[mine.other]]", "has no files"),
         ("mine", "../mine", "is no TOML file"),

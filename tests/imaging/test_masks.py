@@ -94,10 +94,7 @@ def test_interlaced_one_bit_mask_is_read():
     # 3 × 2 pixels in Adam7: passes 1 (a pixel), 4 (a pixel of column 2), 6 (column 1) and 7 (the second row).
     rows = b"\0\x80" + b"\0\0" + b"\0\x80" + b"\0\x60"
     header = b"IHDR" + struct.pack(">IIBBBBB", 3, 2, 1, 0, 0, 0, 1)
-    chunks = (header, b"IDAT" + zlib.compress(rows), b"IEND")
-    content = b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks
-    )
+    content = png(header, b"IDAT" + zlib.compress(rows), b"IEND")
     expected = [[True, True, False], [False, True, True]]
     assert decode_mask(content, NAME, strict=True).tolist() == expected
 
@@ -252,6 +249,31 @@ def test_transparent_background_of_a_palette_is_background(tmp_path, transparenc
     assert read_mask(tmp_path / "mask.png", strict=True).tolist() == [[False, True]]
 
 
+@given(st.data())
+def test_any_palette_is_read_as_pillow_makes_it_grey(tmp_path_factory, data):
+    colours = data.draw(st.lists(st.integers(0, 255), min_size=3, max_size=768).map(lambda c: c[: len(c) // 3 * 3]))
+    indices = data.draw(arrays(np.uint8, (4, 6), elements=st.integers(0, len(colours) // 3 - 1)))
+    transparency = data.draw(st.sampled_from([{}, {"transparency": 0}]))
+    picture = Pillow.fromarray(indices).convert("P")
+    picture.putpalette(colours)
+    path = tmp_path_factory.getbasetemp() / "palette.png"
+    picture.save(path, **transparency)
+    with Pillow.open(path) as stored:
+        assert stored.mode == "P"
+        stored.load()
+        stored.info.pop("transparency", None)
+        grey = np.asarray(stored.convert("L"))
+    np.testing.assert_array_equal(read_mask(path), grey > 128)
+
+
+def test_index_beyond_a_palette_is_read_as_pillow_makes_it_grey():
+    header, colours = b"IHDR" + struct.pack(">IIBBBBB", 3, 1, 8, 3, 0, 0, 0), b"PLTE" + bytes([0, 0, 0, 255, 255, 255])
+    content = png(header, colours, b"IDAT" + zlib.compress(bytes([0, 0, 1, 200])), b"IEND")
+    with Pillow.open(io.BytesIO(content)) as picture:
+        expected = np.asarray(picture.convert("L")) > 128
+    assert decode_mask(content, NAME).tolist() == expected.tolist()
+
+
 def test_dicom_is_no_mask(tmp_path):
     (tmp_path / "mask.png").write_bytes(bytes(128) + b"DICM" + bytes(100))
     with pytest.raises(BadFile, match="a DICOM file cannot be a mask: save the mask as PNG"):
@@ -279,6 +301,12 @@ def test_views_of_larger_masks_are_written_right(tmp_path):
     for view in (mask.T, mask[::2, 1::3], mask[::-1]):
         (tmp_path / "m.png").write_bytes(encode_mask(view))
         np.testing.assert_array_equal(read_mask(tmp_path / "m.png"), view)
+
+
+def png(*chunks):
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks
+    )
 
 
 def one_bit(mask):

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lesionctl.imaging.appearance import Appearance
 from lesionctl.imaging.resize_rule import ResizeRule
 from lesionctl.prepare.audit import Examination
 from lesionctl.prepare.findings import Finding, Kind
-from lesionctl.prepare.fingerprint import Appearance
 from lesionctl.prepare.journal import Journal, identify_work
 from lesionctl.prepare.sources import Record
 

@@ -17,9 +17,9 @@ from PIL import Image as Pillow
 from lesionctl.dataset.samples import Split
 from lesionctl.dataset.store import open_store
 from lesionctl.errors import GateError, UsageError
+from lesionctl.imaging.appearance import Appearance
 from lesionctl.prepare import prepare as prepare_module
 from lesionctl.prepare.audit import Examination
-from lesionctl.prepare.fingerprint import Appearance
 from lesionctl.prepare.official import Overlap
 from lesionctl.prepare.prepare import PrepareOptions, prepare
 from lesionctl.prepare.sources import FolderSource, Record

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from lesionctl.imaging.appearance import Appearance
 from lesionctl.prepare import likeness
 from lesionctl.prepare.audit import Examination
 from lesionctl.prepare.findings import Kind
-from lesionctl.prepare.fingerprint import Appearance
 from lesionctl.prepare.groups import group_by_shared_keys
 from lesionctl.prepare.likeness import find_likeness
 from lesionctl.prepare.sources import Record

@@ -6,7 +6,7 @@ import pytest
 
 from lesionctl.dataset.samples import Split
 from lesionctl.errors import BadFile, UsageError
-from lesionctl.prepare.metadata import Metadata, Notes, read_table
+from lesionctl.prepare.metadata import Metadata, Notes
 
 
 def read(*tables, group_by=()):
@@ -114,32 +114,6 @@ def test_column_without_any_table_hints_at_metadata():
 
 def test_nothing_asked_and_nothing_there_is_no_notes():
     assert read().of("set", "A") == Notes()
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (None, "No such file"),
-        (b"\xff\xfe\x00\x81" * 10, "is no table that can be read"),
-        (b"id\n" + b"x" * 200_000, "is no table that can be read"),
-        (b"id,dx\nA,nevus\nB,nevus,brown\n", "line 3 has more cells than the header"),
-    ],
-    ids=["missing", "binary", "one endless cell", "more cells than columns"],
-)
-def test_table_that_cannot_be_read_is_a_bad_file(tmp_path, content, reason):
-    if content is not None:
-        (tmp_path / "t.csv").write_bytes(content)
-    with pytest.raises(BadFile, match=rf"t\.csv: .*{reason}"):
-        read(tmp_path / "t.csv")
-
-
-def test_rows_come_with_their_lines_and_missing_cells_are_empty(write_table):
-    table = write_table('id,dx\nA,nevus\n\n"B\nb",\nC\n')
-    assert list(read_table(table)) == [
-        (2, {"id": "A", "dx": "nevus"}),
-        (5, {"id": "B\nb", "dx": ""}),  # line 3 is empty, this row ends in line 5
-        (6, {"id": "C", "dx": ""}),
-    ]
 
 
 @pytest.mark.parametrize("nothing", ["", " ", "NA", "n/a", "unknown", "None", "nan"])

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lesionctl.scoring.counts import Counts
-from lesionctl.scoring.overlap import FIGURES
-from lesionctl.scoring.roc import ProbabilityHistogram
+from lesionctl.scoring.overlap import FIGURES, NOT_POOLED
+from lesionctl.scoring.probability import ProbabilityHistogram
 from lesionctl.scoring.scoreboard import Scoreboard
 
 LARGE = Counts(tp=900, fp=0, fn=100, tn=9000)  # Jaccard 0.9, Dice 1800 / 1900
@@ -40,8 +40,8 @@ def test_all_pixels_pooled(board):
     assert figures["pixel_accuracy"] == pytest.approx(9991 / 10100)
 
 
-def test_thresholded_jaccard_is_a_figure_of_pictures_alone(board):
-    assert set(FIGURES) - set(board.pooled()) == {"thresholded_jaccard"}
+def test_some_figures_are_about_pictures_alone(board):
+    assert set(FIGURES) - set(board.pooled()) == NOT_POOLED == {"thresholded_jaccard", "volumetric_similarity"}
 
 
 def test_confusion_is_the_sum_of_the_counts(board):
@@ -53,7 +53,7 @@ def test_one_picture_is_the_same_both_ways():
     board = Scoreboard()
     board.add(LARGE)
     per_image = board.per_image()
-    assert board.pooled() == {name: value for name, value in per_image.items() if name != "thresholded_jaccard"}
+    assert board.pooled() == {name: value for name, value in per_image.items() if name not in NOT_POOLED}
 
 
 def test_empty_board_has_no_figures():
@@ -80,3 +80,13 @@ def test_roc_auc_pools_pixels():
 
 def test_pictures_without_probabilities_have_no_roc_auc(board):
     assert board.roc_auc() is None
+    assert board.histogram.pixels == 0
+
+
+def test_histogram_holds_the_pixels_of_all_pictures():
+    board = Scoreboard()
+    board.add(LARGE, histogram([1.0, 0.0], [1, 0]))
+    board.add(SMALL)
+    board.add(SMALL, histogram([0.0], [1]))
+    assert board.histogram.pixels == 3
+    assert board.histogram.figures()["brier"] == pytest.approx(1 / 3)  # one of three is all wrong

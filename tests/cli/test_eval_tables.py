@@ -1,0 +1,140 @@
+"""What the terminal shows of an analysis: short, whole at 100 columns, and true to the figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lesionctl.cli.eval_tables import show, warn_of_remarks
+from lesionctl.cli.terminal import Terminal
+from lesionctl.errors import Failure
+from lesionctl.evaluate.analysis import analyse
+from lesionctl.evaluate.cases import Cases
+from lesionctl.evaluate.evaluation import Evaluation, ImageScore
+from lesionctl.scoring.boundary import boundary_figures
+from lesionctl.scoring.counts import count
+from lesionctl.scoring.probability import ProbabilityHistogram
+
+PICTURES = 24
+
+
+@pytest.fixture
+def shown(capsys, monkeypatch):
+    """A function: the lines that a terminal of so many columns shows of an analysis."""
+
+    def run(analysis, columns=100):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        show(analysis, Terminal())
+        return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+
+    return run
+
+
+def side(name, shift, *, probabilities=False):
+    """A side whose masks are `shift` columns to the right of the truth: 10 of 20 by 40 columns and 10 rows."""
+    evaluation = Evaluation(name)
+    truth = np.zeros((20, 60), bool)
+    truth[5:15, 10:30] = True
+    for number in range(PICTURES):
+        mask = np.roll(truth, shift if number else 0, axis=1)  # of the first picture each is right
+        histogram = ProbabilityHistogram()
+        if probabilities:
+            histogram.update(mask.astype(np.float32), truth)
+        image = ImageScore(
+            str(number), "set", f"lesion={number // 2}", count(mask, truth), boundary_figures(mask, truth)
+        )
+        evaluation.images.append(image)
+        evaluation.board.add(image.counts, histogram)
+    return evaluation
+
+
+def analysed(*evaluations, resamples=200, facts=None):
+    facts = facts or [{"sex": "female" if number % 2 else "male"} for number in range(PICTURES)]
+    return analyse(evaluations, Cases("some.store, test split", [None] * PICTURES, facts=facts), resamples=resamples)
+
+
+def row(lines, name):
+    """The cells of the first row of that name."""
+    return next(line for line in lines if line.startswith(f" {name}  ")).strip().split("   ")
+
+
+def test_one_side(shown):
+    lines = shown(analysed(side("run", 5, probabilities=True)))
+    assert lines[0] == "run on some.store, test split: 24 pictures in 12 groups, at the masks' own size"
+    # 5 of 20 columns aside: Dice 2·150 / 400 = 0.75, Jaccard 150 / 250 = 0.6; of one of 24 pictures 1.
+    cells = [cell.strip() for cell in row(lines, "Dice (F1)") if cell]
+    assert cells[1] == f"{(0.75 * 23 + 1) / 24:.4f}"
+    assert cells[2].startswith("0.75")
+    assert cells[3:5] == ["0.7500", f"{(150 * 23 + 200) / (200 * 24):.4f}"]
+    cells = [cell.strip() for cell in row(lines, "thresholded Jaccard") if cell]
+    assert (cells[1], cells[3:]) == ("0.0417", ["0.0000", "–", "–"])  # 0.6 is below 0.65
+    assert any(line.startswith(" HD95, px ") for line in lines)
+    assert "95 % intervals: bootstrap of 12 groups (lesions, patients), 200 resamples." in lines
+    assert "probabilities, all pixels pooled" in lines
+    assert "confusion matrix: share of all pixels, and the mean of each picture's share" in lines
+    assert "run: subgroups, the worst first, mean per image" in lines
+    sexes = [line.split()[:3] for line in lines if line.startswith(" sex: ")]
+    assert sexes == [["sex:", "female", "12"], ["sex:", "male", "12"]]  # the right one is male
+    assert not any("Wilcoxon" in line for line in lines)
+
+
+@pytest.mark.parametrize("names", [["run"], ["new-run", "old-run"], ["a", "b", "c", "d"]])
+def test_nothing_is_folded_at_100_columns(shown, names):
+    lines = shown(analysed(*(side(name, 2 + number, probabilities=True) for number, name in enumerate(names))))
+    assert max(map(len, lines)) <= 100
+    wide = shown(analysed(*(side(name, 2 + number, probabilities=True) for number, name in enumerate(names))), 200)
+    assert len(lines) == len(wide)
+
+
+def test_two_sides_and_their_differences(shown):
+    lines = shown(analysed(side("near", 2), side("far", 4)))
+    assert lines[0] == "some.store, test split: 24 pictures in 12 groups, at the masks' own size"
+    means = [(0.9 * 23 + 1) / 24, (0.8 * 23 + 1) / 24]
+    assert [cell.strip().split()[0] for cell in row(lines, "Dice (F1)") if cell][1:] == [
+        f"{mean:.4f}" for mean in means
+    ]
+    assert "near less far, mean per image" in lines
+    compared = lines[lines.index("near less far, mean per image") :]
+    cells = [cell.strip() for cell in row(compared, "Dice (F1)") if cell]
+    assert (cells[1], cells[-2:]) == (f"{means[0] - means[1]:+.4f}", ["23/1/0", "better"])
+    assert [cell.strip() for cell in row(compared, "HD95, px") if cell][-2:] == ["23/1/0", "better"]  # lower is better
+    assert "probabilities, all pixels pooled" not in lines
+    assert any(line.startswith(" pooled Dice (F1) ") for line in lines)
+
+
+def test_of_more_than_two_sides_every_pair_is_told_in_short(shown):
+    lines = shown(analysed(*(side(name, 2) for name in "abcd")))
+    assert "every two sides, mean per image" in lines
+    assert [line.strip() for line in lines if " less " in line] == [
+        *("a less b", "a less c", "a less d", "b less c", "b less d", "c less d")
+    ]
+    assert sum("a tie" in line for line in lines) == 6 * 3 + 1  # and what a tie is
+
+
+def test_without_resamples_no_interval_is_shown_or_spoken_of(shown):
+    lines = shown(analysed(side("run", 5), resamples=0))
+    assert [cell.strip() for cell in row(lines, "Dice (F1)") if cell][1:] == ["0.7604", "0.7500", "0.7604"]
+    assert not any("bootstrap" in line for line in lines)
+
+
+def test_subgroups_that_are_small_or_many_are_counted_and_not_shown(shown):
+    facts = [{f"column {name}": str(number % 2) for name in range(7)} for number in range(PICTURES)]
+    facts[0]["rare"] = "yes"
+    lines = shown(analysed(side("run", 5), facts=facts))
+    assert sum(line.startswith((" column ", " rare: not stated ")) for line in lines) == 12
+    assert (
+        "Not shown: 3 better subgroups, 1 subgroup of fewer than 10 pictures; --report and --json tell of them."
+        in lines
+    )
+
+
+def test_remarks_are_named_up_to_ten_files(capsys):
+    one, other = side("one", 2), side("other", 2)
+    grey = [Failure(Path(f"{number}.png"), "grey") for number in range(12)]
+    one.remarks, other.remarks = grey[:11], grey[1:]
+    warn_of_remarks(analysed(one, other, resamples=0), Terminal())
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "warning: 0.png: grey"
+    assert said[9:] == ["warning: 9.png: grey", "warning: and 2 more files like these; --json names them all"]
