@@ -14,7 +14,7 @@ from lesionctl.runtime.precision import Precision
 def bench(
     context: typer.Context,
     model: Annotated[
-        list[str] | None, option(help=f"What to measure; may be repeated. [default: {DEFAULT_MODEL}]")
+        list[str] | None, option(help=f"What to measure; may be repeated. \\[default: {DEFAULT_MODEL}]")
     ] = None,
     what: Annotated[
         Literal["all", "model", "predict"],

@@ -153,11 +153,10 @@ def evaluate(
         from lesionctl.atomic import write_text
 
         write_text(csv, to_csv(analysis))
-    for file in report or []:
-        from lesionctl.evaluate.report.report import write_report
+    if report:
+        from lesionctl.evaluate.report.report import write_reports
 
-        write_report(file, analysis, sides, command=["lesionctl", *sys.argv[1:]], progress=terminal)
-        terminal.say(f"report: {file}")
+        write_reports(report, analysis, sides, command=["lesionctl", *sys.argv[1:]], progress=terminal)
     if as_json:
         terminal.json(to_dict(analysis))
     else:

@@ -29,7 +29,7 @@ Models = Annotated[
     list[str] | None,
     option(
         help="A model file, a run or folds directory, or the name of a bundled model; repeated, they answer together. "
-        f"[default: {DEFAULT_MODEL}]"
+        f"\\[default: {DEFAULT_MODEL}]"
     ),
 ]
 

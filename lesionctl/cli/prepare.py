@@ -49,7 +49,7 @@ def prepare(
             min=0,
             max=254,
             metavar="GREY",
-            help="Take what is above this grey value of a mask as lesion. [default: refuse masks that are not binary]",
+            help="Take what is above this grey value of a mask as lesion. \\[default: refuse what is not binary]",
             rich_help_panel=_PICTURES,
         ),
     ] = None,
@@ -68,7 +68,7 @@ def prepare(
         list[str] | None,
         option(
             metavar="COLUMN",
-            help="Pictures that share its value stay in one split. [default: lesion_id, patient_id, group]",
+            help="Pictures that share its value stay in one split. \\[default: lesion_id, patient_id, group]",
             rich_help_panel=_SPLIT,
         ),
     ] = None,

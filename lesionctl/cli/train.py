@@ -50,11 +50,13 @@ def train(
     encoder: Annotated[str | None, _net(help="Start from any timm encoder that offers feature maps.")] = None,
     encoder_weights: Annotated[
         str | None,
-        _net(metavar="FILE|hub|none", help="Its weights: a file, timm's hub, or none for random ones. [default: hub]"),
+        _net(
+            metavar="FILE|hub|none", help="Its weights: a file, timm's hub, or none for random ones. \\[default: hub]"
+        ),
     ] = None,
     init: Annotated[
         str | None,
-        _net(metavar="MODEL", help=f"Or start from a model; its network is kept. [default: {DEFAULT_MODEL}]"),
+        _net(metavar="MODEL", help=f"Or start from a model; its network is kept. \\[default: {DEFAULT_MODEL}]"),
     ] = None,
     allow_seen: Annotated[
         bool,
@@ -96,7 +98,7 @@ def train(
     accumulate: Annotated[int, _schedule(help="Forward passes per step.")] = _DEFAULT.accumulate,
     lr: Annotated[
         float | None,
-        _schedule(help=f"Highest learning rate. [default: {_DEFAULT.lr}; from a model: {_LR_FROM_MODEL}]"),
+        _schedule(help=f"Highest learning rate. \\[default: {_DEFAULT.lr}; from a model: {_LR_FROM_MODEL}]"),
     ] = None,
     layer_decay: Annotated[
         float, _schedule(help="Rate of each stage of a pretrained encoder, as a share of the next one's.")
@@ -105,7 +107,7 @@ def train(
     schedule: Annotated[Schedule, _schedule(help="How the rate changes.")] = _DEFAULT.schedule,
     warmup: Annotated[
         float | None,
-        _schedule(help=f"Share of the steps in which the rate rises. [default: {_DEFAULT.warmup}; onecycle: 0.3]"),
+        _schedule(help=f"Share of the steps in which the rate rises. \\[default: {_DEFAULT.warmup}; onecycle: 0.3]"),
     ] = None,
     clip: Annotated[float, _schedule(help="Largest norm of the gradient.")] = _DEFAULT.clip,
     ema: Annotated[float, _schedule(help="Decay of the running mean of the weights.")] = _DEFAULT.ema,

@@ -71,8 +71,8 @@ class ModelSide:
         """
         if isinstance(outcome, Failure):
             raise BadFile(outcome.path, outcome.reason)
-        probability = outcome.frame.restore(outcome.probability)
-        return Answer(outcome.path, self.segmenter.decide(probability), probability)
+        mask = self.segmenter.mask(outcome.probability, outcome.frame)
+        return Answer(outcome.path, mask, outcome.frame.restore(outcome.probability))
 
 
 class FolderSide:

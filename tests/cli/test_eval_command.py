@@ -135,6 +135,15 @@ def test_on_a_validation_split_the_best_threshold_stands_beside_the_model_s(lesi
     assert "95 % intervals: bootstrap of " in done.stdout
 
 
+def _rounded(value):
+    """The same without the last digits of numbers, in which sums of the same terms may differ."""
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    return round(value, 12) if isinstance(value, float) else value
+
+
 def test_models_and_masks_are_compared_on_the_same_pictures(evaluate, run_dir, model_file, store_path, demo):
     words = (run_dir, store_path, "--against", model_file, "--against", demo / "masks", *CPU)
     result, _ = evaluate(*words, "--fail-under", "pooled.specificity=0.0")
@@ -155,7 +164,7 @@ def test_models_and_masks_are_compared_on_the_same_pictures(evaluate, run_dir, m
     assert (against_truth["dice"]["losses"], against_truth["dice"]["verdict"]) == (3, "worse")
 
     alone, _ = evaluate(model_file, store_path, *CPU)
-    assert alone["evaluations"] == [tiny]
+    assert _rounded(alone["evaluations"]) == _rounded([tiny])
 
 
 def test_a_model_against_itself_is_a_tie(evaluate, model_file, store_path):

@@ -72,6 +72,11 @@ def cost_table(material: Material) -> Table | None:
     return Table("What the models cost", ("", *(name for name, _, _ in models)), rows, _how_fast(material.environment))
 
 
+def _network_of(model: ModelFacts) -> str:
+    network = capitalise(describe_network(model.spec.net))
+    return network if len(model.files) == 1 else f"mean of {len(model.files)} models, the first a {network}"
+
+
 def _speed(speed: float | None) -> str:
     return NOTHING if speed is None else f"{speed:.1f}"
 
@@ -107,7 +112,7 @@ def _table(models: list[tuple[str, ModelFacts, float | None]], environment: Mapp
     ways = {"squash": "squashed to a square", "pad": "scaled and padded to a square"}
     rows = [
         row("name in its file", *(spec.name for spec in specs)),
-        row("network", *(capitalise(describe_network(spec.net)) for spec in specs)),
+        row("network", *(_network_of(model) for model in facts)),
         row("parameters", *(f"{model.parameters:,}" for model in facts)),
         row("size of its files", *(format_bytes(model.bytes) for model in facts)),
         row("input", *(f"{spec.size} × {spec.size} px, {ways[str(spec.resize)]}" for spec in specs)),

@@ -6,7 +6,7 @@ from datetime import datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from lesionctl.atomic import write_bytes, write_text
+from lesionctl.atomic import write_bytes
 from lesionctl.errors import MissingExtra, UsageError
 from lesionctl.evaluate.report.comparison import comparison_section
 from lesionctl.evaluate.report.data import data_section
@@ -58,18 +58,18 @@ def check_report(path: Path) -> None:
         load_weasyprint()
 
 
-def write_report(
-    path: Path,
+def write_reports(
+    paths: Sequence[Path],
     analysis: Analysis,
     sides: Sequence[Side],
     *,
     command: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> None:
-    """Write a report: one file that needs no other and no network.
+    """Write a report in one or several forms: each is one file that needs no other and no network.
 
     Args:
-        path: The file; its suffix says which form: .html, .md (without plots and pictures) or .pdf.
+        paths: The files; the suffix of each says which form: .html, .md (without plots and pictures) or .pdf.
         analysis: The results.
         sides: What was scored, in the order of the analysis' summaries; they are asked again for the pictures that are
             shown.
@@ -80,18 +80,26 @@ def write_report(
         UsageError: See `check_report`.
         MissingExtra: See `check_report`.
         LesionctlError: See `check_report`.
-        OSError: The file cannot be written.
+        OSError: A file cannot be written.
     """
-    check_report(path)
+    for path in paths:
+        check_report(path)
     progress = progress or Silent()
     material = gather(analysis, sides, command, datetime.now().astimezone(), progress)
-    document = compose(material, progress, painted=path.suffix != ".md")
-    if path.suffix == ".md":
-        write_text(path, to_markdown(document))
-    elif path.suffix == ".html":
-        write_text(path, to_html(document))
-    else:
-        write_bytes(path, to_pdf(to_html(document)))
+    documents: dict[bool, Document] = {}
+    for path in paths:
+        painted = path.suffix != ".md"
+        if painted not in documents:
+            documents[painted] = compose(material, progress, painted=painted)
+        write_bytes(path, _encode(documents[painted], path.suffix))
+        progress.say(f"report: {path}")
+
+
+def _encode(document: Document, suffix: str) -> bytes:
+    if suffix == ".md":
+        return to_markdown(document).encode()
+    page = to_html(document)
+    return to_pdf(page) if suffix == ".pdf" else page.encode()
 
 
 def compose(material: Material, progress: Progress, *, painted: bool) -> Document:

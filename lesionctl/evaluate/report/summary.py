@@ -69,7 +69,10 @@ def _answer(analysis: Analysis) -> list[Words]:
     failed = sum(image.failed for image in first.evaluation.images)
     if failed:
         said.append(
-            Words(f"For {count_of(failed, 'picture')} there was no usable prediction: nothing counts as found in them.")
+            Words(
+                f"For {count_of(failed, 'picture')} there was no usable prediction, which counts as one in which "
+                "nothing was found."
+            )
         )
     return said
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lesionctl.evaluate.report.report import write_report
+from lesionctl.evaluate.report.report import write_reports
 
 REQUIRED = os.environ.get("LESIONCTL_TEST_BROWSER") == "required"
 MORE = [Path(name) for name in os.environ.get("LESIONCTL_TEST_REPORTS", "").split(os.pathsep) if name]
@@ -22,7 +22,8 @@ GROUND = "getComputedStyle(document.body).backgroundColor"
 # Text with the first ground behind it that is not transparent; contrast as WCAG 2 defines it.
 CONTRASTS = """() => {
   const parse = colour => colour.match(/[\\d.]+/g).map(Number);
-  const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+  const linear = v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => [r, g, b].map(v => linear(v / 255))
     .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
   const ground = element => {
     for (; element; element = element.parentElement) {
@@ -72,7 +73,7 @@ def reports(real, two_models, tmp_path_factory):
     paths = []
     for name, (analysis, sides) in (("test", real), ("validation", two_models)):
         paths.append(folder / f"{name} <&>.html")
-        write_report(paths[-1], analysis, sides, command=["lesionctl", "eval", "a" * 200])
+        write_reports([paths[-1]], analysis, sides, command=["lesionctl", "eval", "a" * 200])
     return [*paths, *(path.resolve() for path in MORE)]
 
 

@@ -6,9 +6,16 @@ import re
 
 import pytest
 
+from lesionctl.dataset.samples import Split
+from lesionctl.dataset.store import open_store
+from lesionctl.evaluate.analysis import analyse
+from lesionctl.evaluate.cases import cases_of_store
 from lesionctl.evaluate.report.document import Document, Fold, Paragraph, Section, Words
 from lesionctl.evaluate.report.leaks import leak_status
 from lesionctl.evaluate.report.markdown import escape, to_markdown
+from lesionctl.evaluate.scoring import score
+from lesionctl.evaluate.sides import ModelSide
+from lesionctl.runtime.load import load_segmenter
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +136,13 @@ def test_names_cannot_break_a_table(by_hand, document_of):
     assert "a\\|b \\<script\\>" in text
     assert "<script>" not in text.replace("\\<", "")
     assert escape("a_b [c](d) `e`") == "a\\_b \\[c\\](d) \\`e\\`"
+
+
+def test_models_that_answer_together_are_one_side(store_path, run_dir, model_file, document_of):
+    files = [run_dir / "model.safetensors", model_file]
+    side = ModelSide("both", load_segmenter([str(file) for file in files], "cpu"), files)
+    evaluations, cases = score([side], cases_of_store(open_store(store_path), Split.TEST))
+    text = to_markdown(document_of(analyse(evaluations, cases, resamples=0), [side]))
+    assert "| network | mean of 2 models, the first a U-Net over mobilenetv3\\_small\\_050, decoder stride 2 |" in text
+    assert "both is the mean of the probabilities of 2 models with" in text
+    assert "Training of" not in text  # neither run is the one that made it

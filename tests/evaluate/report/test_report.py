@@ -9,13 +9,12 @@ import pytest
 
 from lesionctl.errors import LesionctlError, MissingExtra, UsageError
 from lesionctl.evaluate.report import report
-from lesionctl.evaluate.report.report import check_report, write_report
+from lesionctl.evaluate.report.report import check_report, write_reports
 from lesionctl.progress import Silent
 
 
 def test_html_and_markdown_say_the_same(real, tmp_path):
-    for name in ("report.html", "report.md"):
-        write_report(tmp_path / name, *real, command=["lesionctl", "eval"])
+    write_reports([tmp_path / "report.html", tmp_path / "report.md"], *real, command=["lesionctl", "eval"])
     page, text = ((tmp_path / name).read_text() for name in ("report.html", "report.md"))
     for heading in ("Summary", "Comparison", "Pictures", "Distribution and errors", "Data", "Methods", "References"):
         assert f"<h2>{heading}</h2>" in page
@@ -25,7 +24,7 @@ def test_html_and_markdown_say_the_same(real, tmp_path):
 
 def test_pdf_is_written_with_weasyprint(by_hand, tmp_path):
     pytest.importorskip("weasyprint", reason="the extra pdf is not installed", exc_type=ImportError)
-    write_report(tmp_path / "report.pdf", *by_hand({"a": [0, 1]}))
+    write_reports([tmp_path / "report.pdf"], *by_hand({"a": [0, 1]}))
     content = (tmp_path / "report.pdf").read_bytes()
     assert content.startswith(b"%PDF-")
     assert content.rstrip().endswith(b"%%EOF")
@@ -88,6 +87,6 @@ def test_a_damaged_record_of_a_run_is_warned_of_and_left_out(real, tmp_path, mon
     run.mkdir()
     (run / "metrics.csv").write_text("epoch\nmany\n")
     monkeypatch.setattr(type(sides[0].model), "run", run)
-    write_report(tmp_path / "report.md", analysis, sides, progress=Listener())
+    write_reports([tmp_path / "report.md"], analysis, sides, progress=Listener())
     assert "the report does without the record of a run" in heard[0]
     assert "Training of" not in (tmp_path / "report.md").read_text()
