@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from filelock import FileLock, Timeout
 from lesionctl.errors import GateError, Interrupted, LesionctlError, UsageError
 
 _MODE = 0o666
+_PART = ".part"
+_RANDOM = 8  # characters that tempfile puts between its prefix and suffix
 
 
 def _umask() -> int:
@@ -26,6 +28,11 @@ def _umask() -> int:
 _UMASK = _umask()
 
 
+def _prefix(path: Path) -> str:
+    """How the name begins under which a file is written."""
+    return f".{path.name[:32]}."
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path` so that readers see the old file or the new one, never a part.
 
@@ -36,7 +43,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         OSError: The disk is full, or the directory is missing or not writable.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:32]}.", suffix=".part", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=_prefix(path), suffix=_PART, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -47,6 +54,17 @@ def write_bytes(path: Path, content: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def remove_leftovers(paths: Iterable[Path]) -> None:
+    """Remove what a killed process left of files that it was writing, where nobody else writes these files."""
+    by_folder: dict[Path, set[str]] = {}
+    for path in paths:
+        by_folder.setdefault(path.parent, set()).add(_prefix(path))
+    for folder, prefixes in by_folder.items():
+        for part in folder.glob(f".*{_PART}"):
+            if part.name[: -len(_PART) - _RANDOM] in prefixes:
+                part.unlink(missing_ok=True)
 
 
 def write_text(path: Path, content: str) -> None:

@@ -9,7 +9,14 @@ import sys
 import pytest
 from filelock import FileLock
 
-from lesionctl.atomic import directory_of_one, new_directory, resumable_directory, write_bytes, write_text
+from lesionctl.atomic import (
+    directory_of_one,
+    new_directory,
+    remove_leftovers,
+    resumable_directory,
+    write_bytes,
+    write_text,
+)
 from lesionctl.errors import BadFile, ExitCode, GateError, Interrupted, LesionctlError, UsageError
 
 EITHER = pytest.mark.parametrize("directory", [new_directory, resumable_directory])
@@ -238,3 +245,25 @@ def test_directory_of_one_is_for_one_process_at_a_time(tmp_path):
         directory_of_one(tmp_path / "run"),
     ):
         pass
+
+
+def test_what_a_killed_process_left_is_removed_by_name(tmp_path):
+    long = "a very long name of a picture from some camera_segmentation.png"
+    for name in (".a.png.12345678.part", f".{long[:32]}.abcdefgh.part", ".b.png.12345678.part", ".a.png.part", "a.png"):
+        (tmp_path / name).touch()
+    remove_leftovers([tmp_path / "a.png", tmp_path / long, tmp_path / "nowhere" / "c.png"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".a.png.part", ".b.png.12345678.part", "a.png"]
+
+
+def test_the_name_under_which_a_file_is_written_is_one_that_can_be_found_again(tmp_path, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.fsync", killed)
+    monkeypatch.setattr("pathlib.Path.unlink", killed)  # as if there had been no time to tidy up
+    with pytest.raises(KeyboardInterrupt):
+        write_bytes(tmp_path / "mask.png", b"content")
+    monkeypatch.undo()
+    assert len(list(tmp_path.iterdir())) == 1
+    remove_leftovers([tmp_path / "mask.png"])
+    assert list(tmp_path.iterdir()) == []

@@ -12,7 +12,7 @@ from lesionctl.bench.timing import Timing
 from lesionctl.dataset.inputs import find_inputs
 from lesionctl.fetch.demo import draw_demo
 from lesionctl.imaging.decode import decode
-from lesionctl.predict.jobs import Existing, plan_jobs
+from lesionctl.predict.jobs import plan_jobs
 from lesionctl.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def bench(
         if not images:
             draw_demo(Path(scratch) / "drawn", count=_DRAWN_PICTURES, progress=progress)
         inputs = find_inputs(images or [str(Path(scratch) / "drawn" / "images")])
-        jobs = plan_jobs(inputs, Path(scratch) / "masks", Existing.OVERWRITE)
+        jobs = plan_jobs(inputs, Path(scratch) / "masks")
         probes: list[Probe] = []
         for segmenter in segmenters:
             if What.MODEL in what:

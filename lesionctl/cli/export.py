@@ -17,7 +17,7 @@ def export(
     model: ModelArgument = DEFAULT_MODEL,
     to: Annotated[Format, option(help="onnx: one ONNX file. torch: a lesionctl model file.")] = Format.ONNX,
     out: Annotated[Path | None, option(metavar="FILE", help="By default the model's name, here.")] = None,
-    precision: Annotated[Storage, option(help="Number format of the stored weights; fp16 for torch.")] = (Storage.FP32),
+    precision: Annotated[Storage, option(help="Number format of the stored weights.")] = (Storage.FP32),
     images: Annotated[
         list[str] | None,
         option(metavar="INPUT", help="Pictures to compare on; by default some that are drawn for it."),

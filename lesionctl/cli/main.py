@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
@@ -88,6 +89,8 @@ def _known_parameters(context: typer.Context) -> dict[str, dict[str, Parameter]]
 def main() -> None:
     """Run the program and leave with its exit code."""
     terminal = Terminal()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name that is no text leaves as it came
+        sys.stdout.reconfigure(errors="surrogateescape")
     try:
         app(obj=terminal)
     except LesionctlError as error:

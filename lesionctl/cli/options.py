@@ -10,6 +10,7 @@ import typer
 
 from lesionctl.cli.terminal import Terminal
 from lesionctl.paths import DEFAULT_MODEL
+from lesionctl.runtime.backend import Backend
 from lesionctl.runtime.precision import Precision
 
 # Every option has its variable, LESIONCTL_<SUBCOMMAND>_<OPTION>: said once, in the README, instead of beside each.
@@ -23,6 +24,14 @@ Device = Annotated[str, option(help="auto, cpu, cuda, cuda:N or mps.", rich_help
 PrecisionOption = Annotated[
     Precision,
     option(help="Number format; auto takes what the device is fastest in.", rich_help_panel="Computing"),
+]
+
+BackendOption = Annotated[
+    Backend,
+    option(
+        help="What runs the network; auto takes the fastest that is installed for the device.",
+        rich_help_panel="Computing",
+    ),
 ]
 
 Models = Annotated[

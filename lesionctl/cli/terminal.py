@@ -48,7 +48,9 @@ class Terminal:
 
     def json(self, value: Any, *, indent: int | None = 2) -> None:
         """A result for programs; without an indent, on one line."""
-        self.line(json.dumps(value, indent=indent, ensure_ascii=False))
+        text = json.dumps(value, indent=indent, ensure_ascii=False)
+        # A file's name that is no text would be no JSON either, unless it is escaped.
+        self.line(text if _is_text(text) else json.dumps(value, indent=indent))
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A result for people: the first column holds names, the others numbers."""
@@ -210,6 +212,14 @@ class _LogTask:
         speed = ", ".join(filter(None, (self._count.rate(), self._count.time_left())))
         clock = time.strftime("%H:%M:%S")
         self._terminal.say(f"{clock} {self._description} {self._count.amount()} ({speed}) {self._note}".rstrip())
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _heading(name: str) -> str:

@@ -16,7 +16,7 @@ from lesionctl.nets.spec import Arch
 from lesionctl.paths import DEFAULT_MODEL
 from lesionctl.runtime.load import find_model
 from lesionctl.runtime.precision import Precision
-from lesionctl.train.distributed.world import find_world
+from lesionctl.runtime.world import find_world
 from lesionctl.train.options import AUTO_BATCH_SIZE, Compile, Loss, Resume, Schedule, TrainOptions
 
 if TYPE_CHECKING:

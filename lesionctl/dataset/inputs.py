@@ -1,18 +1,29 @@
-"""What a person names on the command line: files, folders, patterns."""
+"""What a person names: files, folders, patterns, and lists of files."""
 
 from __future__ import annotations
 
 import glob
+import os
+import stat
+import sys
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from lesionctl.dataset.pairs import list_images
 from lesionctl.errors import UsageError
-from lesionctl.imaging.masks import MASK_SUFFIX
+from lesionctl.imaging.masks import MASK_SUFFIX, PROBABILITIES_SUFFIX
 from lesionctl.imaging.overlay import OVERLAY_SUFFIX
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+STDIN = "-"
+"""The name that stands for a list of files on standard input."""
+
+
 # What a prediction wrote into the folder of its pictures is no picture of the next one.
-_OWN_OUTPUT = (MASK_SUFFIX, OVERLAY_SUFFIX)
+_OWN_OUTPUT = (MASK_SUFFIX, OVERLAY_SUFFIX, PROBABILITIES_SUFFIX)
 
 
 class Input(NamedTuple):
@@ -22,38 +33,110 @@ class Input(NamedTuple):
     place: Path
 
 
-def find_inputs(names: list[str], *, recursive: bool = False) -> list[Input]:
+def find_inputs(
+    names: list[str],
+    *,
+    recursive: bool = False,
+    files_from: Path | None = None,
+    stdin: BinaryIO | None = None,
+    null: bool = False,
+) -> list[Input]:
     """Find the pictures.
 
     Args:
-        names: Files, folders, and patterns that the shell did not expand. A file is taken whatever its suffix; of a
-            folder, all pictures but the masks and overlays that this program wrote.
+        names: Files, folders, patterns that the shell did not expand, and "-" for a list on standard input. A file is
+            taken whatever its suffix; of a folder, all pictures but what this program wrote (masks, overlays,
+            probabilities).
         recursive: Look into the subfolders of folders too.
+        files_from: A file that lists more.
+        stdin: What "-" reads; the process's own standard input by default.
+        null: What is listed is separated by NUL characters, as `find -print0` writes it, and not by line.
 
     Returns:
-        In the order of the names, each picture once.
+        In the order of the names, the listed ones last where they are in a file, each once. What a list names is not
+        looked at: whoever reads the pictures says which are missing. A place never leads out of the folder that it is
+        put in: of a listed path it is the path itself where that is relative, without what leads upwards, else the
+        bare name.
 
     Raises:
-        UsageError: A name stands for nothing, or a folder holds no picture.
+        UsageError: A name stands for nothing, a folder holds no picture, or a list cannot be read or is empty.
     """
-    found: dict[Path, Input] = {}
+    return list(_once(_named_and_listed(names, recursive, files_from, stdin, null)))
+
+
+def _named_and_listed(
+    names: list[str], recursive: bool, files_from: Path | None, stdin: BinaryIO | None, null: bool
+) -> Iterator[Input]:
     for name in names:
-        for item in _expand(name, recursive):
-            found.setdefault(item.path.resolve(), item)
-    return list(found.values())
+        if name == STDIN:
+            yield from _listed((stdin or sys.stdin.buffer).read(), "standard input", null)
+        else:
+            yield from _expand(name, recursive)
+    if files_from is not None:
+        try:
+            content = files_from.read_bytes()
+        except OSError as error:
+            raise UsageError(f"the list {files_from} cannot be read ({error.strerror})") from error
+        yield from _listed(content, str(files_from), null)
 
 
-def _expand(name: str, recursive: bool) -> list[Input]:
+def _once(inputs: Iterable[Input]) -> Iterator[Input]:
+    """Each file once, however its folder was named; two links to one file are two pictures, each with its own name."""
+    real_folder = cache(os.path.realpath)
+    seen = set()
+    for item in inputs:
+        folder, name = os.path.split(item.path)
+        key = os.path.join(real_folder(folder), name)  # noqa: PTH118 - a Path takes ten times as long
+        if key not in seen:
+            seen.add(key)
+            yield item
+
+
+def _listed(content: bytes, source: str, null: bool) -> Iterator[Input]:
+    if b"\0" in content and not null:
+        raise UsageError(f"the paths in {source} are separated by NUL characters", hint="pass -0")
+    # A list from Windows may begin with a mark of its encoding, and has a carriage return in each line.
+    lines = content.split(b"\0") if null else content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").split(b"\n")
+    paths = [Path(os.fsdecode(line)) for line in lines if line]
+    if not paths:
+        raise UsageError(f"{source} lists no files")
+    return (Input(path, _place(path)) for path in paths)
+
+
+def _place(path: Path) -> Path:
+    if path.anchor:
+        return Path(path.name)
+    if ".." not in path.parts:
+        return path
+    return Path(*(part for part in Path(os.path.normpath(path)).parts if part != ".."))
+
+
+def _expand(name: str, recursive: bool) -> Iterator[Input]:
     path = Path(name)
-    if path.is_dir():
+    kind = _kind(path)
+    if kind is None:
+        yield from _matches(name)
+    elif stat.S_ISDIR(kind):
         images = [image for image in list_images(path, recursive=recursive) if not image.name.endswith(_OWN_OUTPUT)]
         if not images:
             raise UsageError(f"{path} holds no pictures", hint=None if recursive else "look deeper with --recursive")
-        return [Input(image, image.relative_to(path)) for image in images]
-    if path.exists():
-        return [Input(path, Path(path.name))]
-    matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]  # noqa: PTH207 - absolute patterns too
-    files = [Input(match, Path(match.name)) for match in matches if match.is_file()]
+        depth = len(path.parts)
+        yield from (Input(image, Path(*image.parts[depth:])) for image in images)
+    else:
+        yield Input(path, Path(path.name))
+
+
+def _kind(path: Path) -> int | None:
+    """The mode of a file or folder; None where there is nothing that it could be told of."""
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return None
+
+
+def _matches(pattern: str) -> Iterator[Input]:
+    found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - absolute patterns too
+    files = [path for path in map(Path, found) if path.is_file()]
     if not files:
-        raise UsageError(f"there is no file or folder '{name}'")
-    return files
+        raise UsageError(f"there is no file or folder '{pattern}'")
+    return (Input(path, Path(path.name)) for path in files)

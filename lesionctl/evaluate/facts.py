@@ -1,26 +1,28 @@
-"""What is known of a picture beside its scores: what its mask tells, its skin's tone, and columns of metadata."""
+"""What is known of a picture beside its scores without being told: what its mask tells, and its skin's tone."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lesionctl.dataset.table import id_column, is_nothing, read_table
-from lesionctl.errors import BadFile, UsageError
+from lesionctl.dataset.table import read_table
+from lesionctl.errors import BadFile
 from lesionctl.imaging.appearance import SKIN_TONES, describe_colours, skin_tone
 from lesionctl.imaging.decode import decode
 from lesionctl.imaging.frame import Frame
 from lesionctl.imaging.resize_rule import ResizeRule
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from lesionctl.dataset.store import Store
     from lesionctl.imaging.arrays import Mask
+
+SOURCE, DIAGNOSIS, SKIN_TONE = "source", "diagnosis", "skin tone"
+LESION_AREA, TOUCHES_BORDER, PICTURE_SIZE = "lesion area", "touches the border", "picture size"
+AUTOMATIC = (SOURCE, DIAGNOSIS, SKIN_TONE, LESION_AREA, TOUCHES_BORDER, PICTURE_SIZE)
+"""The columns that are told without being asked for, where they are known."""
 
 _FINGERPRINT = "fingerprint.csv"
 _SKIN_SIDE = 256  # pixels: colours are medians over far fewer
@@ -43,9 +45,9 @@ def automatic_facts(truth: Mask) -> dict[str, str]:
     """
     touches = any(edge.any() for edge in (truth[0], truth[-1], truth[:, 0], truth[:, -1]))
     return {
-        "lesion area": _area_class(int(np.count_nonzero(truth)), truth.size),
-        "touches the border": "yes" if touches else "no",
-        "picture size": _size_class(truth.size),
+        LESION_AREA: _area_class(int(np.count_nonzero(truth)), truth.size),
+        TOUCHES_BORDER: "yes" if touches else "no",
+        PICTURE_SIZE: _size_class(truth.size),
     }
 
 
@@ -117,48 +119,3 @@ def skin_tone_of(image: Path, truth: Mask) -> str | None:
     frame = Frame.fit(height, width, _SKIN_SIDE, ResizeRule.SQUASH)
     angle = describe_colours(frame.shrink(decoded.image), frame.shrink_mask(truth)).ita
     return None if angle is None else skin_tone(angle)
-
-
-def read_columns(tables: Sequence[Path], columns: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Columns of metadata, joined by the id of the picture as it is written.
-
-    Args:
-        tables: CSV files with a column of ids, one of `ID_COLUMNS` or the first.
-        columns: Which columns.
-
-    Returns:
-        By id and column, what the first row of the first table says that says something; a column of which none says
-        anything is left out.
-
-    Raises:
-        UsageError: No table has one of the columns.
-        BadFile: A table cannot be read.
-    """
-    facts: dict[str, dict[str, str]] = defaultdict(dict)
-    known: dict[str, None] = {}  # in the tables' order
-    for table in tables:
-        for _, row in read_table(table):
-            known.update(dict.fromkeys(row))
-            name = row[id_column(row)]
-            if not name.strip():
-                continue
-            own = facts[name]
-            for column in columns:
-                if not is_nothing(row.get(column, "")):
-                    own.setdefault(column, row[column].strip())
-    for column in columns:
-        if column not in known:
-            raise UsageError(
-                f"no table of metadata has the column '{column}'", hint=_what_there_is(column, list(known))
-            )
-    return dict(facts)
-
-
-def _what_there_is(column: str, known: list[str]) -> str:
-    if not known:
-        return "name the table with --metadata FILE.csv"
-    by_lower = {name.lower(): name for name in known}
-    near = get_close_matches(column.lower(), by_lower, n=3, cutoff=0.45)
-    if near:
-        return "some near names: " + ", ".join(by_lower[name] for name in near)
-    return "there are: " + ", ".join(known)

@@ -11,14 +11,14 @@ from lesionctl.drawing.paint import paint_scene
 from lesionctl.drawing.scene import plan_scene
 from lesionctl.errors import GateError, UsageError
 from lesionctl.export.formats import Format, Storage
-from lesionctl.export.onnx import to_onnx
 from lesionctl.export.parity import Parity, Tolerance, compare
 from lesionctl.imaging.decode import decode
 from lesionctl.nets.model_file import load_model, save_model
 from lesionctl.progress import Progress, Silent, track
 from lesionctl.runtime.device import choose_compute
-from lesionctl.runtime.load import load_segmenter
+from lesionctl.runtime.load import digest_of, load_segmenter
 from lesionctl.runtime.precision import Precision
+from lesionctl.runtime.to_onnx import to_onnx
 from lesionctl.runtime.torch_segmenter import TorchSegmenter
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def export_model(
         How far the two agree.
 
     Raises:
-        UsageError: The target exists already, or the format has no such storage.
+        UsageError: The target exists already.
         GateError: The two differ by more than `TOLERANCES` allows; there is no file then.
         BadFile: The model or a picture cannot be read.
         MissingExtra: The format's packages are not installed.
@@ -68,15 +68,13 @@ def export_model(
         raise UsageError(f"{target} exists already", hint="pass --overwrite, or choose another --out")
     if not target.parent.is_dir():
         raise UsageError(f"there is no folder {target.parent}")
-    if to is Format.ONNX and storage is not Storage.FP32:
-        raise UsageError("ONNX files are written in fp32 only", hint="leave out --precision")
     progress = progress or Silent()
     spec, net = load_model(source)
     with tempfile.TemporaryDirectory() as scratch:
         candidate = Path(scratch) / f"candidate{to.suffix}"
         progress.say(f"writing {spec.name} as {to}")
         if to is Format.ONNX:
-            candidate.write_bytes(to_onnx(spec, net))
+            candidate.write_bytes(to_onnx(spec, net, source=digest_of(source), half=storage is Storage.FP16))
         else:
             save_model(candidate, spec, net.state_dict(), half=storage is Storage.FP16)
         original = TorchSegmenter(spec, net, choose_compute("cpu", Precision.FP32))

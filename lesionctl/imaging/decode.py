@@ -11,15 +11,21 @@ import PIL.Image
 from numpy.typing import NDArray
 
 from lesionctl.errors import BadFile, MissingExtra
-from lesionctl.imaging.opening import is_dicom, named_reasons, open_picture, read_file, tiff_tag
+from lesionctl.imaging.large import one_huge_at_a_time
+from lesionctl.imaging.opening import MAX_PIXELS, is_dicom, named_reasons, open_picture, read_file, tiff_tag
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from lesionctl.imaging.arrays import Image
 
 IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".jp2", ".dcm", ".dicom"}
+    {
+        *(".jpg", ".jpeg", ".jfif", ".png", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".jp2"),
+        *(".heic", ".heif", ".hif", ".avif"),
+        *(".dcm", ".dicom"),
+    }
 )
 
 DEEP_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})
@@ -29,6 +35,14 @@ _PHOTOMETRIC_TAG, _WHITE_IS_ZERO = 262, 0
 
 _ORIENTATION_TAG = 0x0112
 _TRANSPOSED = frozenset({5, 6, 7, 8})  # EXIF orientations that swap height and width
+
+_WITH_SCALES = frozenset({"JPEG", "MPO"})
+_SCALES = (8, 4, 2)  # those of JPEG, where 8 is an eighth
+
+# A larger picture that has no smaller scales is reduced to one of them strip by strip as it becomes RGB: at its full
+# size a second copy of it would be held, and a third where it has other colours.
+_LARGE = 2**24
+_STRIP = 2**22
 
 Pixels = TypeVar("Pixels", NDArray[np.uint8], NDArray[np.uint16], NDArray[np.uint8] | NDArray[np.uint16])
 
@@ -48,42 +62,43 @@ class Decoded:
     width: int
 
 
-def decode(path: Path, at_least: int | None = None) -> Decoded:
+def decode(path: Path, at_least: int | None = None, max_pixels: int = MAX_PIXELS) -> Decoded:
     """Read and decode a picture file; see `decode_bytes`."""
-    return decode_bytes(read_file(path), path, at_least)
+    return decode_bytes(read_file(path), path, at_least, max_pixels)
 
 
-def decode_bytes(content: bytes, path: Path, at_least: int | None = None) -> Decoded:
+def decode_bytes(content: bytes, path: Path, at_least: int | None = None, max_pixels: int = MAX_PIXELS) -> Decoded:
     """Decode the content of a picture file into upright RGB.
 
     Args:
         content: The file's bytes; they decide what kind it is, the name does not.
         path: Its name, for messages.
-        at_least: A side in pixels: a JPEG is decoded at the smallest of its scales (1/8, 1/4, 1/2, 1) that keeps both
-            sides at least this long, which is much faster than decoding it whole.
+        at_least: A side in pixels: a JPEG, and any other picture of more than 16 megapixels, is given at the smallest
+            of JPEG's scales (1/8, 1/4, 1/2, 1) that keeps both sides at least this long. A JPEG is decoded much faster
+            so, and a large picture takes little memory beyond what its decoder holds.
+        max_pixels: A picture of more is refused before any of it is decoded.
 
     Returns:
         The picture; 16-bit values are scaled to 8 bits, alpha is dropped and not blended, colour profiles are not
-        applied, and of several frames or pages the first is taken.
+        applied, and of several frames or pages the first is taken (of HEIF the primary; DICOM must have a single one).
 
     Raises:
         BadFile: The file is empty, cut off, damaged, of an unknown kind or too large, or a package that its kind needs
             is not installed.
     """
     if is_dicom(content):
-        image = _decode_dicom(content, path)
+        image = _decode_dicom(content, path, max_pixels)
         return Decoded(image, *image.shape[:2])
-    with open_picture(content, path) as picture:
+    with open_picture(content, path, max_pixels) as picture:
         stored = picture.size
-        if at_least is not None:
-            picture.draft("RGB", (at_least, at_least))  # JPEG only; others ignore it
+        if at_least is not None and picture.format in _WITH_SCALES:
+            picture.draft("RGB", (at_least, at_least))
         is_smaller = picture.size != stored
-        orientation = read_orientation(picture)
-        image = turn_upright(_rgb(picture, path), orientation)
-        height, width = image.shape[:2]
-        if is_smaller:
-            height, width = stored if orientation in _TRANSPOSED else stored[::-1]
-        return Decoded(image, height, width)
+        with one_huge_at_a_time(picture.width * picture.height):
+            orientation = read_orientation(picture)
+            width, height = stored if is_smaller else picture.size
+            image = turn_upright(_rgb(picture, path, at_least), orientation)
+        return Decoded(image, *((width, height) if orientation in _TRANSPOSED else (height, width)))
 
 
 def read_orientation(picture: PIL.Image.Image) -> int:
@@ -120,14 +135,8 @@ def deep_levels(picture: PIL.Image.Image, path: Path) -> NDArray[np.uint16]:
     Raises:
         BadFile: They are 32-bit numbers beyond 65535, of which nobody knows which is white.
     """
-    levels = np.asarray(picture)
-    if levels.dtype.itemsize > 2:  # Pillow widens signed 16-bit numbers to 32 bits
-        if levels.max() > 0xFFFF or levels.min() < -0x8000:
-            raise BadFile(path, "holds 32-bit numbers, which have no agreed range")
-        levels = levels.clip(0)
-    levels = levels.astype(np.uint16)
-    # Pillow inverts what is stored with white as 0 up to 8 bits, and forgets it beyond.
-    return ~levels if tiff_tag(picture, _PHOTOMETRIC_TAG) == _WHITE_IS_ZERO else levels
+    levels = _whole_levels(picture, path)
+    return ~levels if _is_inverted(picture) else levels
 
 
 def convert_opaque(picture: PIL.Image.Image, mode: str) -> PIL.Image.Image:
@@ -136,20 +145,60 @@ def convert_opaque(picture: PIL.Image.Image, mode: str) -> PIL.Image.Image:
     return picture.convert(mode)
 
 
-def _rgb(picture: PIL.Image.Image, path: Path) -> Image:
-    if picture.mode == "F":
+def _rgb(picture: PIL.Image.Image, path: Path, at_least: int | None) -> Image:
+    """The colours of a picture that was read; a large one at a smaller scale, where no side gets shorter than that."""
+    picture.info.pop("transparency", None)  # alpha is dropped; Pillow would warn of it
+    width, height = picture.size
+    scale = 1
+    if at_least is not None and width * height > _LARGE:
+        scale = next((scale for scale in _SCALES if min(width, height) >= scale * at_least), 1)
+    is_inverted = _is_inverted(picture)
+    if width * height <= _STRIP:
+        return np.asarray(_opaque_strip(picture, path, is_inverted))
+    image = np.empty((-(-height // scale), -(-width // scale), 3), np.uint8)
+    for top, strip in _strips(picture):
+        colours = _opaque_strip(strip, path, is_inverted)
+        rows = np.asarray(colours.reduce(scale) if scale > 1 else colours)
+        image[top // scale :][: len(rows)] = rows
+    return image
+
+
+def _strips(picture: PIL.Image.Image) -> Iterator[tuple[int, PIL.Image.Image]]:
+    """A picture piece by piece, each with its first row, which every scale divides."""
+    step = max(1, _STRIP // picture.width // _SCALES[0]) * _SCALES[0]
+    for top in range(0, picture.height, step):
+        yield top, picture.crop((0, top, picture.width, min(top + step, picture.height)))
+
+
+def _opaque_strip(strip: PIL.Image.Image, path: Path, is_inverted: bool) -> PIL.Image.Image:
+    if strip.mode == "F":
         raise BadFile(path, "holds floating-point pixels, which have no agreed range")
-    if picture.mode in DEEP_MODES:
-        grey = (deep_levels(picture, path) >> 8).astype(np.uint8)
-        return cast("Image", cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB))
-    return np.asarray(picture if picture.mode == "RGB" else convert_opaque(picture, "RGB"))
+    if strip.mode in DEEP_MODES:
+        grey = (_whole_levels(strip, path) >> 8).astype(np.uint8)
+        strip = PIL.Image.fromarray(~grey if is_inverted else grey)
+    return strip if strip.mode == "RGB" else strip.convert("RGB")
 
 
-def _decode_dicom(content: bytes, path: Path) -> Image:
+def _whole_levels(picture: PIL.Image.Image, path: Path) -> NDArray[np.uint16]:
+    """The grey levels of a picture in one of `DEEP_MODES` as they are stored."""
+    levels = np.asarray(picture)
+    if levels.dtype.itemsize > 2:  # Pillow widens signed 16-bit numbers to 32 bits
+        if levels.max() > 0xFFFF or levels.min() < -0x8000:
+            raise BadFile(path, "holds 32-bit numbers, which have no agreed range")
+        levels = levels.clip(0)
+    return levels.astype(np.uint16)
+
+
+def _is_inverted(picture: PIL.Image.Image) -> bool:
+    """Whether 0 is white: Pillow inverts that up to 8 bits, and forgets it beyond."""
+    return picture.mode in DEEP_MODES and tiff_tag(picture, _PHOTOMETRIC_TAG) == _WHITE_IS_ZERO
+
+
+def _decode_dicom(content: bytes, path: Path, max_pixels: int) -> Image:
     try:
         from lesionctl.imaging.dicom import decode_dicom
     except ImportError as error:
         missing = MissingExtra("pydicom", "dicom", "a DICOM file")
         raise BadFile(path, f"{missing.what}: {missing.hint}") from error
     with named_reasons(content, path):
-        return decode_dicom(content, path)
+        return decode_dicom(content, path, max_pixels)

@@ -1,4 +1,4 @@
-"""Mask files: any kind is read, always through grey; PNG with 0 and 255, `<stem>_segmentation.png`, is written."""
+"""Mask files: any kind is read, always through grey; black and white PNG, `<stem>_segmentation.png`, is written."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from lesionctl.errors import BadFile
 from lesionctl.imaging.decode import DEEP_MODES, convert_opaque, deep_levels, read_orientation, turn_upright
+from lesionctl.imaging.mask_form import MaskForm
 from lesionctl.imaging.opening import is_dicom, open_picture, read_file
 
 if TYPE_CHECKING:
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Picture
     from PIL.ImageFile import ImageFile
 
-    from lesionctl.imaging.arrays import Mask
+    from lesionctl.imaging.arrays import Mask, Probability
+    from lesionctl.imaging.frame import Frame
 
     Levels = NDArray[np.uint8] | NDArray[np.uint16]
 
 MASK_SUFFIX = "_segmentation.png"
+PROBABILITIES_SUFFIX = "_probability.png"
 
 FOREGROUND_ABOVE = 128
 """ISIC's scorer takes a pixel of a mask file as lesion where its grey value is above this."""
@@ -36,17 +39,23 @@ _BLACK_AND_WHITE = (0, 255, 65535)  # the highest value of a mask that is black,
 
 _GREY_MODES = DEEP_MODES | {"1", "L", "LA"}
 
-_PNG_FILTER, _NO_FILTER = 19, 8  # their names came with OpenCV 4.12; what is older passes over them
+_PNG_FILTER, _NO_FILTER, _UP = 19, 8, 32  # their names came with OpenCV 4.12; what is older passes over them
 
 # Runs of equal bytes are all that a mask has: run-length matching alone compresses it nearly as well as a full search,
-# in a fraction of the time. A filter would make it larger, four times as slow to write and slower to read.
+# in a fraction of the time. A filter would make it larger, slower to write and slower to read. The level is left open
+# because OpenCV then takes the quickest, while naming the same has versions before 4.12 try every filter on every row.
 _PNG_SETTINGS = [
-    *(cv2.IMWRITE_PNG_COMPRESSION, 1),
     *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
     *(_PNG_FILTER, _NO_FILTER),
 ]
 
-# Of a PNG's header: what comes before the width, and after the height of 1-bit greys that are not interlaced.
+# Gradients are the other way round: of the quick settings, these make the smallest files, and are the quickest too.
+_GRADIENT_SETTINGS = [
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT),
+    *(_PNG_FILTER, _UP),
+]
+
+# Of a PNG's header: what comes before the width, and after the height of greys that are not interlaced.
 _PNG_BEGINNING = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + b"IHDR"
 _ONE_BIT_GREY, _EIGHT_BIT_GREY = b"\1\0\0\0\0", b"\x08\0\0\0\0"
 
@@ -94,13 +103,16 @@ def decode_mask(content: bytes, path: Path, *, strict: bool = False, binarise_at
 def examine_mask(path: Path) -> tuple[Mask, str | None]:
     """Read a mask file for scoring: any kind, by ISIC's rule, with a remark where it is not plainly black and white.
 
+    A file that holds values other than 0, of which none is above 128 (0 and 1, in most cases), is no mask by that rule:
+    as an empty one it would give figures that look right.
+
     Returns:
         The mask as `read_mask` gives it, bool `[H, W]`, and what a person should know of the file: that it holds other
-        values than 0 and 255 (65535 in 16 bits), that none of them is lesion, or that its transparency contradicts its
-        colours. None where there is nothing to remark.
+        values than 0 and 255 (65535 in 16 bits), or that its transparency contradicts its colours. None where there is
+        nothing to remark.
 
     Raises:
-        BadFile: The file cannot be read or is DICOM.
+        BadFile: The file cannot be read or is DICOM, or nothing in it is above 128 and yet it is not black.
     """
     content = read_file(path)
     with _open_mask(content, path) as picture:
@@ -115,22 +127,52 @@ def examine_mask(path: Path) -> tuple[Mask, str | None]:
             above = _scaled(FOREGROUND_ABOVE, highest)
             mask = levels > above
             as_grey = "" if picture.mode in _GREY_MODES else "as grey, "
-            remarks.append(as_grey + _remark(levels, above, lossy=picture.format == "JPEG"))
+            if highest <= above:
+                reason = f"its highest value is {highest}: nothing in it is above {above} (save lesion as 255)"
+                raise BadFile(path, as_grey + reason)
+            values = _list_values(_values(levels), lossy=picture.format == "JPEG")
+            remarks.append(f"{as_grey}{values}; lesion is what is above {above}")
         if opaque is not None and _contradicts(opaque, mask):
             remarks.append("its transparency contradicts its colours, which count")
         return turn_upright(mask.view(np.uint8), orientation).view(np.bool_), "; ".join(remarks) or None
 
 
-def encode_mask(mask: Mask) -> bytes:
-    """The bytes of an 8-bit grey PNG with 0 for background and 255 for lesion.
+def encode_mask(mask: Mask, form: MaskForm = MaskForm.GREY8) -> bytes:
+    """The bytes of a grey PNG, black for background and white for lesion.
 
     Args:
         mask: bool `[H, W]`.
+        form: How many bits a pixel has.
     """
-    done, encoded = cv2.imencode(".png", mask.view(np.uint8) * np.uint8(255), _PNG_SETTINGS)
+    if form is MaskForm.GREY8:
+        return _encode_png(mask.view(np.uint8) * np.uint8(255), _PNG_SETTINGS)
+    # Eight pixels are written as one, which takes a quarter of the time that any encoder does for single bits.
+    packed = _encode_png(np.packbits(mask, axis=1), _PNG_SETTINGS)
+    return _with_header(packed, mask.shape[1], _ONE_BIT_GREY)
+
+
+def encode_probability(probability: Probability, frame: Frame) -> bytes:
+    """The bytes of a 16-bit grey PNG of the picture's own size, from 0 for a probability of 0 to 65535 for 1.
+
+    Args:
+        probability: float32 `[size, size]` in [0, 1], in the network's geometry.
+        frame: How the picture was mapped into it.
+    """
+    levels = np.rint(probability * np.float32(65535)).astype(np.uint16)
+    return _encode_png(frame.restore(levels), _GRADIENT_SETTINGS)
+
+
+def _encode_png(pixels: Levels, settings: list[int]) -> bytes:
+    done, encoded = cv2.imencode(".png", pixels, settings)
     if not done:
-        raise RuntimeError("the PNG encoder refused a mask")
+        raise RuntimeError("the PNG encoder refused a picture")
     return encoded.tobytes()
+
+
+def _with_header(content: bytes, width: int, kind: bytes) -> bytes:
+    """A PNG that says otherwise how its bytes are pixels; as many rows of as many bytes."""
+    header = b"IHDR" + struct.pack(">I", width) + content[20:24] + kind
+    return content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:]
 
 
 @contextmanager
@@ -156,9 +198,7 @@ def _unpack(content: bytes, path: Path, width: int) -> Mask:
 
     Every 8 pixels are then decoded as one, which takes half the time.
     """
-    header = b"IHDR" + struct.pack(">I", -(-width // 8)) + content[20:24] + _EIGHT_BIT_GREY
-    packed = content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:]
-    with open_picture(packed, path) as picture:
+    with open_picture(_with_header(content, -(-width // 8), _EIGHT_BIT_GREY), path) as picture:
         orientation = read_orientation(picture)
         bits = np.unpackbits(np.asarray(picture), axis=1, count=width)
         return turn_upright(bits, orientation).view(np.bool_)
@@ -208,15 +248,6 @@ def _describe(levels: Levels, *, lossy: bool) -> str:
         return text
     middle = FOREGROUND_ABOVE if low <= FOREGROUND_ABOVE < high else (low + high) // 2
     return f"{text}; --binarise-at {middle} takes what is above as lesion"
-
-
-def _remark(levels: Levels, above: int, *, lossy: bool) -> str:
-    """What a mask that is not black and white holds, and what scoring makes of it."""
-    values = _values(levels)
-    if values[-1] > above:
-        return f"{_list_values(values, lossy=lossy)}; lesion is what is above {above}"
-    advice = " (save lesion as 255)" if values[-1] == 1 else ""
-    return f"its highest value is {values[-1]}: nothing in it is above {above}{advice}"
 
 
 def _values(levels: Levels) -> list[int]:

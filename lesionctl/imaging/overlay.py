@@ -30,7 +30,7 @@ def draw_outline(image: Image, mask: Mask, colour: tuple[int, int, int] = _OUTLI
     height, width = image.shape[:2]
     scaled = cv2.resize(mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
     contours, _ = cv2.findContours(scaled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    thickness = max(2, round(max(height, width) / 400))
+    thickness = max(2, round(min(height, width) / 300))
     canvas = image.copy()
     cv2.drawContours(canvas, contours, -1, _SHADOW, thickness + 2, cv2.LINE_AA)
     cv2.drawContours(canvas, contours, -1, colour, thickness, cv2.LINE_AA)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lesionctl.dataset.exposure import Exposure
+from lesionctl.imaging.familiarity import Familiarity
 from lesionctl.imaging.frame import Frame
 from lesionctl.imaging.postprocess import Postprocess
 from lesionctl.imaging.resize_rule import ResizeRule
@@ -36,6 +37,8 @@ class ModelSpec:
         training_digest: SHA-256 of the samples it was trained and tuned on, in hex.
         ancestors: The training digests of the models that its weights started from, oldest first.
         seen: What it and its ancestors were trained and tuned on; empty where the file does not say.
+        familiar: What pictures like those that it learned from look like; None where the file does not say.
+        confidence_limit: Below this confidence a person should look at a mask; None where the file does not say.
         scores: Figures of the model, by a name that says data, split and aggregation.
         format: Version of this structure.
     """
@@ -53,6 +56,8 @@ class ModelSpec:
     training_digest: str = ""
     ancestors: tuple[str, ...] = ()
     seen: Exposure = field(default=Exposure(), repr=False)
+    familiar: Familiarity | None = field(default=None, repr=False)
+    confidence_limit: float | None = None
     scores: dict[str, float] = field(default_factory=dict)
     format: int = _FORMAT
 
@@ -63,10 +68,15 @@ class ModelSpec:
     def to_json(self) -> str:
         """The text that travels in a model file."""
         values = {**asdict(self), "net": spec_to_dict(self.net), "seen": self.seen.to_dict()}
+        if self.familiar is not None:
+            values["familiar"] = self.familiar.to_dict()
         if self.seen == Exposure():  # as in files of the time before models said it
             del values["seen"]
         if self.postprocess == Postprocess():
             del values["postprocess"]
+        for name in ("familiar", "confidence_limit"):
+            if values[name] is None:
+                del values[name]
         return json.dumps(values, sort_keys=True)
 
     @classmethod
@@ -84,6 +94,8 @@ class ModelSpec:
             values["resize"] = ResizeRule(values["resize"])
             values["postprocess"] = Postprocess(**values.get("postprocess", {}))
             values["seen"] = Exposure.from_dict(values["seen"]) if "seen" in values else Exposure()
+            if "familiar" in values:
+                values["familiar"] = Familiarity.from_dict(values["familiar"])
             for name in ("mean", "std", "ancestors"):
                 values[name] = tuple(values.get(name, ()))
             return cls(**values)

@@ -3,61 +3,81 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lesionctl.dataset.inputs import Input
 from lesionctl.errors import UsageError
-from lesionctl.imaging.masks import MASK_SUFFIX
+from lesionctl.imaging.masks import MASK_SUFFIX, PROBABILITIES_SUFFIX
 from lesionctl.imaging.overlay import OVERLAY_SUFFIX
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
-class Existing(StrEnum):
-    """What to do where a mask exists already."""
+    from lesionctl.dataset.inputs import Input
 
-    REFUSE = "refuse"
-    OVERWRITE = "overwrite"
-    SKIP = "skip"
+
+@dataclass(frozen=True)
+class Outputs:
+    """The files that are made of each picture beside its mask.
+
+    Attributes:
+        overlay: The picture with the outline drawn on it.
+        probabilities: A 16-bit PNG of the probabilities.
+    """
+
+    overlay: bool = False
+    probabilities: bool = False
 
 
 @dataclass(frozen=True)
 class Job:
-    """A picture and the files that come of it."""
+    """A picture and the files that come of it.
+
+    Attributes:
+        image: The picture file.
+        place: Its place in the output folder: a bare name, or a path with subfolders.
+        mask: Where its mask goes.
+        overlay: Where the picture with the outline goes; None where it is not wanted.
+        probabilities: Where the probabilities go; None likewise.
+    """
 
     image: Path
+    place: Path
     mask: Path
-    overlay: Path
+    overlay: Path | None = None
+    probabilities: Path | None = None
+
+    @property
+    def files(self) -> list[Path]:
+        """All files that come of it."""
+        return [file for file in (self.mask, self.overlay, self.probabilities) if file is not None]
 
 
-def plan_jobs(inputs: list[Input], out: Path, existing: Existing = Existing.REFUSE) -> list[Job]:
+def plan_jobs(inputs: Iterable[Input], out: Path, outputs: Outputs = Outputs()) -> list[Job]:
     """Name the mask of each picture: `<stem>_segmentation.png` under `out`, in subfolders as in the input.
 
     Args:
         inputs: The pictures.
         out: The folder for the masks.
-        existing: What to do where a mask exists already.
+        outputs: What else is wanted.
 
     Raises:
-        UsageError: Two pictures would have the same mask, or a mask exists already and `existing` is REFUSE.
+        UsageError: Two pictures would have the same mask.
     """
     jobs = []
-    owners: dict[Path, Path] = {}
+    owners: dict[str, Path] = {}
     for image, place in inputs:
-        mask = out / place.parent / f"{place.stem}{MASK_SUFFIX}"
-        if mask in owners:
+        folder, stem = out / place.parent, place.stem
+        mask = folder / f"{stem}{MASK_SUFFIX}"
+        # Where file names are the same whatever their case, two such masks would be one file.
+        key = str(mask).casefold()
+        if key in owners:
             raise UsageError(
-                f"{owners[mask]} and {image} would both be written to {mask}",
+                f"{owners[key]} and {image} would both be written to {mask}",
                 hint="rename one of them, or predict them into different folders",
             )
-        owners[mask] = image
-        jobs.append(Job(image, mask, mask.with_name(f"{place.stem}{OVERLAY_SUFFIX}")))
-    if existing is Existing.OVERWRITE:
-        return jobs
-    done = [job for job in jobs if job.mask.exists()]
-    if done and existing is Existing.REFUSE:
-        more = f", and {len(done) - 1} more" if len(done) > 1 else ""
-        raise UsageError(
-            f"{done[0].mask} exists already{more}",
-            hint="pass --overwrite or --skip-existing, or choose another --out",
-        )
-    return [job for job in jobs if not job.mask.exists()]
+        owners[key] = image
+        overlay = folder / f"{stem}{OVERLAY_SUFFIX}" if outputs.overlay else None
+        probabilities = folder / f"{stem}{PROBABILITIES_SUFFIX}" if outputs.probabilities else None
+        jobs.append(Job(image, place, mask, overlay, probabilities))
+    return jobs

@@ -77,6 +77,11 @@ def choose_compute(device: str = "auto", precision: Precision = Precision.AUTO) 
     return Compute(chosen, precision)
 
 
+def has_accelerator() -> bool:
+    """Whether this machine and this build of torch have CUDA or MPS."""
+    return torch.cuda.is_available() or torch.backends.mps.is_available()
+
+
 def _choose_device(name: str) -> torch.device:
     if name == "auto":
         if torch.cuda.is_available():

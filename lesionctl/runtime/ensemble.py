@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from functools import reduce
+from hashlib import sha256
 from operator import and_, or_
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from lesionctl.errors import UsageError
 from lesionctl.imaging.frame import Frame
 from lesionctl.imaging.resize_rule import ResizeRule
 from lesionctl.runtime.segmenter import Segmenter
+from lesionctl.runtime.spread import mean_and_spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,9 +29,10 @@ class EnsembleSegmenter(Segmenter):
     """The mean of the probabilities of several models, which may differ in backend, network and input size.
 
     Its spec is made of theirs: the largest input size, the mean of the thresholds, of the post-processing what all of
-    them do (no step is taken that was no gain for one of them), all that any of them has seen, and every name, licence
-    and digest once. Network and normalisation are each member's own affair; in the spec stand the first one's. It has
-    no scores, for those of its members are not its own.
+    them do (no step is taken that was no gain for one of them), all that any of them has seen, the mean of the limits
+    of confidence, and every name, licence and digest once. Network and normalisation are each member's own affair; in
+    the spec stand the first one's, and what is familiar to it. It has no scores, for those of its members are not its
+    own.
 
     Args:
         segmenters: The members; at least one.
@@ -49,6 +52,7 @@ class EnsembleSegmenter(Segmenter):
                 )
         self.spec = _merge([member.spec for member in self.members])
         self.backend = _in_words(member.backend for member in self.members)
+        self.digest = sha256("".join(member.digest for member in self.members).encode()).hexdigest()
 
     @property
     def parameters(self) -> int:
@@ -57,19 +61,22 @@ class EnsembleSegmenter(Segmenter):
 
     def forward(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Segmenter.forward`; members with a smaller input get the batch scaled down, and their answers up."""
-        total = np.zeros(batch.shape[:3], np.float32)
-        for member in self.members:
-            if member.spec.size == self.spec.size:
-                total += member.forward(batch)
-                continue
-            frame = Frame.fit(self.spec.size, self.spec.size, member.spec.size, ResizeRule.SQUASH)  # square into square
-            smaller = member.forward(np.stack([frame.shrink(view) for view in batch]))
-            for sum_of_picture, probability in zip(total, smaller, strict=True):
-                sum_of_picture += frame.restore(probability)
-        return total / np.float32(len(self.members))
+        return self.forward_with_spread(batch)[0]
+
+    def forward_with_spread(self, batch: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """See `Segmenter.forward_with_spread`."""
+        return mean_and_spread(self._ask(member, batch) for member in self.members)
+
+    def _ask(self, member: Segmenter, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if member.spec.size == self.spec.size:
+            return member.forward(batch)
+        frame = Frame.fit(self.spec.size, self.spec.size, member.spec.size, ResizeRule.SQUASH)  # square into square
+        smaller = member.forward(np.stack([frame.shrink(view) for view in batch]))
+        return np.stack([frame.restore(probability) for probability in smaller])
 
 
 def _merge(specs: list[ModelSpec]) -> ModelSpec:
+    limits = [spec.confidence_limit for spec in specs if spec.confidence_limit is not None]
     return replace(
         specs[0],
         size=max(spec.size for spec in specs),
@@ -81,6 +88,7 @@ def _merge(specs: list[ModelSpec]) -> ModelSpec:
         training_digest="+".join(dict.fromkeys(spec.training_digest for spec in specs if spec.training_digest)),
         ancestors=tuple(dict.fromkeys(ancestor for spec in specs for ancestor in spec.ancestors)),
         seen=reduce(or_, (spec.seen for spec in specs)),
+        confidence_limit=float(np.mean(limits)) if limits else None,
         scores={},
     )
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lesionctl.errors import UsageError
+from lesionctl.errors import BadFile, UsageError
 from lesionctl.paths import BUNDLED_MODELS
+from lesionctl.runtime.backend import Backend, fastest_for_onnx, fastest_on_cpu, may_have_accelerator
 from lesionctl.runtime.precision import Precision
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lesionctl.runtime.onnx_segmenter import OnnxSegmenter
+    from lesionctl.runtime.openvino_segmenter import OpenVinoSegmenter
     from lesionctl.runtime.segmenter import Segmenter
 
 _MODEL = "model.safetensors"
@@ -80,23 +84,39 @@ def bundled_models() -> list[str]:
 
 
 def load_segmenter(
-    names: str | Sequence[str], device: str = "auto", precision: Precision = Precision.AUTO
+    names: str | Sequence[str],
+    device: str = "auto",
+    precision: Precision = Precision.AUTO,
+    backend: Backend = Backend.AUTO,
+    pictures: int | None = None,
 ) -> Segmenter:
     """Make a model ready to run, or several as one.
 
+    AUTO takes, for each model, the fastest backend that is installed and can run its file as it is: torch runs model
+    files (`.safetensors`) on CUDA, MPS and the CPU; OpenVINO and onnxruntime run `.onnx` files, and on the CPU also a
+    model file beside which lies an `.onnx` file of the same name that says that it was made from it, as beside the
+    bundled one. A named backend runs model files of any kind, and makes the ONNX file itself, once, in the cache.
+
     Args:
-        names: One name or several, see `find_models`; an `.onnx` file runs in onnxruntime, anything else in torch.
-            Several models, and the folds of a folds directory, are an `EnsembleSegmenter`.
-        device: See `choose_compute`.
-        precision: See `choose_compute`; an ONNX file has its own.
+        names: One name or several, see `find_models`. Several models, and the folds of a folds directory, are an
+            `EnsembleSegmenter`.
+        device: See `choose_compute`; OpenVINO has gpu too. Another one than what was asked for is never taken.
+        precision: AUTO takes what the backend is fastest in on the device.
+        backend: What runs the models.
+        pictures: How many there will be, if that is known: for a few, AUTO counts the time to start too.
+
+    Returns:
+        The model; its `digest` is that of the file that was named, whatever runs it.
 
     Raises:
-        UsageError: There is no such model or no such device, or the models do not go together.
+        UsageError: There is no such model or no such device, the models do not go together, or the backend cannot run
+            such a file, on such a device or in such a precision.
         BadFile: A file is damaged.
-        MissingExtra: The runtime that a file needs is not installed.
+        MissingExtra: The backend, or what makes the file that it needs, is not installed.
     """
+    precision, backend = Precision(precision), Backend(backend)
     paths = find_models([names] if isinstance(names, str) else names)
-    segmenters = [_load(path, device, precision) for path in paths]
+    segmenters = [_load(path, device, precision, backend, pictures) for path in paths]
     if len(segmenters) == 1:
         return segmenters[0]
 
@@ -105,17 +125,97 @@ def load_segmenter(
     return EnsembleSegmenter(segmenters)
 
 
-def _load(path: Path, device: str, precision: Precision) -> Segmenter:
-    if path.suffix == ".onnx":
-        from lesionctl.runtime.onnx_segmenter import OnnxSegmenter
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex.
 
-        return OnnxSegmenter(path, device)
+    Raises:
+        BadFile: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BadFile(path, f"cannot be read ({error.strerror})") from error
 
+
+def _load(path: Path, device: str, precision: Precision, backend: Backend, pictures: int | None) -> Segmenter:
+    digest = digest_of(path)
+    segmenter: Segmenter
+    if path.suffix in {".onnx", ".xml"}:
+        segmenter = _load_exported(path, device, precision, backend)
+    elif backend is Backend.AUTO:
+        chosen = fastest_on_cpu(precision, pictures) if _is_cpu(device) else Backend.TORCH
+        twin = None if chosen is Backend.TORCH else _load_twin(path, digest, "cpu", precision, chosen)
+        segmenter = twin or _load_in_torch(path, device, precision)
+    elif backend is Backend.TORCH:
+        segmenter = _load_in_torch(path, device, precision)
+    else:
+        segmenter = _load_twin(path, digest, device, precision, backend) or _load_converted(
+            path, digest, device, precision, backend
+        )
+    segmenter.digest = digest
+    return segmenter
+
+
+def _load_exported(path: Path, device: str, precision: Precision, backend: Backend) -> Segmenter:
+    if path.suffix == ".xml" and backend not in {Backend.AUTO, Backend.OPENVINO}:
+        raise UsageError(f"{path} is for OpenVINO, {backend} cannot run it", hint="use --backend openvino")
+    if backend is Backend.TORCH:
+        raise UsageError(
+            f"torch cannot run {path}", hint="name the .safetensors file that it was made from, or leave out --backend"
+        )
+    if backend is Backend.AUTO:
+        backend = Backend.OPENVINO if path.suffix == ".xml" else fastest_for_onnx(device)
+    return _open(path, device, precision, backend)
+
+
+def _load_twin(
+    path: Path, digest: str, device: str, precision: Precision, backend: Backend
+) -> OnnxSegmenter | OpenVinoSegmenter | None:
+    """The ONNX file beside a model file, if it was made from that; one that is older or damaged is left alone."""
+    twin = path.with_suffix(".onnx")
+    if not twin.is_file():
+        return None
+    try:
+        segmenter = _open(twin, device, precision, backend)
+    except BadFile:
+        return None
+    return segmenter if segmenter.source == digest else None
+
+
+def _load_converted(path: Path, digest: str, device: str, precision: Precision, backend: Backend) -> Segmenter:
+    from lesionctl.runtime.conversion import as_onnx
+
+    return _open(as_onnx(path, digest), device, precision, backend)
+
+
+def _load_in_torch(path: Path, device: str, precision: Precision) -> Segmenter:
     from lesionctl.nets.model_file import load_model
     from lesionctl.runtime.device import choose_compute
     from lesionctl.runtime.torch_segmenter import TorchSegmenter
 
-    return TorchSegmenter(*load_model(path), choose_compute(device, precision))
+    compute = choose_compute(device, precision)
+    return TorchSegmenter(*load_model(path), compute)
+
+
+def _open(path: Path, device: str, precision: Precision, backend: Backend) -> OnnxSegmenter | OpenVinoSegmenter:
+    if backend is Backend.OPENVINO:
+        from lesionctl.runtime.openvino_segmenter import OpenVinoSegmenter
+
+        return OpenVinoSegmenter(path, device, precision)
+
+    from lesionctl.runtime.onnx_segmenter import OnnxSegmenter
+
+    return OnnxSegmenter(path, device, precision)
+
+
+def _is_cpu(device: str) -> bool:
+    if device != "auto" or not may_have_accelerator():
+        return device in {"auto", "cpu"}
+
+    from lesionctl.runtime.device import has_accelerator
+
+    return not has_accelerator()
 
 
 def _fold_numbers(path: Path) -> list[int]:

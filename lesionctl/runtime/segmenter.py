@@ -23,10 +23,13 @@ class Segmenter(ABC):
     Attributes:
         spec: How the model is used.
         backend: What runs it, in which number format, on which device.
+        digest: SHA-256 of the model file's bytes, in hex; of several models, of their digests in order. Empty where
+            the model is from no file.
     """
 
     spec: ModelSpec
     backend: str
+    digest: str = ""
 
     @property
     def parameters(self) -> int:
@@ -46,6 +49,18 @@ class Segmenter(ABC):
             float32 `[N, size, size]`, the probability of lesion in [0, 1].
         """
 
+    def forward_with_spread(self, batch: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Run the network, and say how far the answers lie apart that the probabilities are the mean of.
+
+        Args:
+            batch: As in `forward`.
+
+        Returns:
+            What `forward` returns, and the standard deviation over models or views, float32 `[N, size, size]`; None
+            where there is one answer only.
+        """
+        return self.forward(batch), None
+
     def segment(self, images: Sequence[Image]) -> NDArray[np.float32]:
         """Probabilities of pictures of any sizes, in the network's geometry.
 
@@ -58,24 +73,15 @@ class Segmenter(ABC):
         return self.forward(np.stack([self.spec.frame(*image.shape[:2]).shrink(image) for image in images]))
 
     def mask(self, probability: Probability, frame: Frame) -> Mask:
-        """The mask of a picture at its own size.
+        """The mask of a picture at its own size: the one place where probabilities become one.
+
+        The model's threshold makes it, then its post-processing. Neither takes more than 3 bytes per pixel.
 
         Args:
-            probability: float32 `[size, size]`, from `forward` or `segment`.
+            probability: float32 `[size, size]` in [0, 1], from `forward` or `segment`.
             frame: How the picture was mapped into the network's geometry.
 
         Returns:
             bool `[H, W]`.
         """
-        return self.decide(frame.restore(probability))
-
-    def decide(self, probability: Probability) -> Mask:
-        """The one place where probabilities become a mask: the model's threshold, then its post-processing.
-
-        Args:
-            probability: float32 `[H, W]` in [0, 1], at the picture's own size.
-
-        Returns:
-            bool `[H, W]`.
-        """
-        return self.spec.postprocess.apply(probability > self.spec.threshold)
+        return self.spec.postprocess.apply(frame.restore_mask(probability, self.spec.threshold))

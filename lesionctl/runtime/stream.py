@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, repeat
 from typing import TYPE_CHECKING, TypeAlias
 
+import cv2
 import numpy as np
 
 from lesionctl.errors import BadFile, Failure
 from lesionctl.imaging.decode import decode
+from lesionctl.imaging.opening import MAX_PIXELS
 from lesionctl.runtime.threads import parallel_map
 
 if TYPE_CHECKING:
@@ -35,14 +38,20 @@ class Segmented:
     Attributes:
         path: Its file.
         frame: How it was mapped into the network's geometry.
+        view: What the network saw, uint8 `[size, size, 3]`.
         probability: float32 `[size, size]`.
+        spread: How far the answers that it is the mean of lie apart, float32 `[size, size]`; None where it is one.
         image: The decoded picture, uint8 `[h, w, 3]` at some scale, where it was asked for; else None.
+        seconds: Of reading, decoding and the picture's share of the network's work.
     """
 
     path: Path
     frame: Frame
+    view: Image
     probability: Probability
+    spread: Probability | None
     image: Image | None
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -51,10 +60,16 @@ class _Framed:
     frame: Frame
     view: Image
     image: Image | None
+    seconds: float
 
 
 def segment_files(
-    segmenter: Segmenter, paths: Iterable[Path], *, batch_size: int = BATCH_SIZE, keep_side: int | None = None
+    segmenter: Segmenter,
+    paths: Iterable[Path],
+    *,
+    batch_size: int = BATCH_SIZE,
+    keep_side: int | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> Iterator[Segmented | Failure]:
     """Segment picture files, in order, in memory that does not grow with their number.
 
@@ -63,11 +78,14 @@ def segment_files(
         paths: The files; read lazily.
         batch_size: Pictures per run of the network.
         keep_side: Keep the decoded pictures too, at a scale where no side is shorter than this, in pixels.
+        max_pixels: A picture of more is refused.
 
     Yields:
         For each file what the network saw in it, or why it could not be used.
     """
-    for (outcome,) in segment_files_with_each([segmenter], paths, batch_size=batch_size, keep_side=keep_side):
+    for (outcome,) in segment_files_with_each(
+        [segmenter], paths, batch_size=batch_size, keep_side=keep_side, max_pixels=max_pixels
+    ):
         yield outcome
 
 
@@ -77,6 +95,7 @@ def segment_files_with_each(
     *,
     batch_size: int = BATCH_SIZE,
     keep_side: int | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> Iterator[tuple[Segmented | Failure, ...]]:
     """Segment picture files with several models side by side.
 
@@ -88,6 +107,7 @@ def segment_files_with_each(
         paths: The files; read lazily.
         batch_size: Pictures per run of a network.
         keep_side: Keep the decoded pictures too, at a scale where no side is shorter than this, in pixels.
+        max_pixels: A picture of more is refused.
 
     Yields:
         For each file, what each network saw in it, or why it could not be used.
@@ -95,7 +115,7 @@ def segment_files_with_each(
     looks = {(segmenter.spec.size, segmenter.spec.resize): segmenter.spec for segmenter in segmenters}
 
     def frame_file(path: Path) -> dict[_Look, _Framed | Failure]:
-        return {look: _frame_file(path, spec, keep_side) for look, spec in looks.items()}
+        return {look: _frame_file(path, spec, keep_side, max_pixels) for look, spec in looks.items()}
 
     framed = parallel_map(frame_file, paths)
     while chunk := list(islice(framed, batch_size)):
@@ -109,18 +129,37 @@ def segment_files_with_each(
 
 
 def _forward(segmenter: Segmenter, items: list[_Framed | Failure]) -> list[Segmented | Failure]:
-    good = [item.view for item in items if isinstance(item, _Framed)]
-    probabilities = iter(segmenter.forward(np.stack(good)) if good else ())
-    return [
-        item if isinstance(item, Failure) else Segmented(item.path, item.frame, next(probabilities), item.image)
-        for item in items
-    ]
+    framed = [item for item in items if isinstance(item, _Framed)]
+    if not framed:
+        return list(items)  # type: ignore[arg-type] # failures alone
+    began = time.perf_counter()
+    probabilities, spreads = segmenter.forward_with_spread(np.stack([item.view for item in framed]))
+    seconds = (time.perf_counter() - began) / len(framed)
+    answers = iter(zip(probabilities, repeat(None) if spreads is None else spreads, strict=False))
+    return [item if isinstance(item, Failure) else _segmented(item, *next(answers), seconds) for item in items]
 
 
-def _frame_file(path: Path, spec: ModelSpec, keep_side: int | None) -> _Framed | Failure:
+def _segmented(item: _Framed, probability: Probability, spread: Probability | None, seconds: float) -> Segmented:
+    return Segmented(item.path, item.frame, item.view, probability, spread, item.image, item.seconds + seconds)
+
+
+def _frame_file(path: Path, spec: ModelSpec, keep_side: int | None, max_pixels: int) -> _Framed | Failure:
+    began = time.perf_counter()
     try:
-        decoded = decode(path, at_least=max(spec.size, keep_side or 0))
+        decoded = decode(path, max(spec.size, keep_side or 0), max_pixels)
     except BadFile as error:
         return Failure(error.path, error.reason)
     frame = spec.frame(decoded.height, decoded.width)
-    return _Framed(path, frame, frame.shrink(decoded.image), decoded.image if keep_side else None)
+    view = frame.shrink(decoded.image)
+    image = _shrink(decoded.image, keep_side) if keep_side else None
+    return _Framed(path, frame, view, image, time.perf_counter() - began)
+
+
+def _shrink(image: Image, shorter_side: int) -> Image:
+    """A picture that waits for its mask in few bytes: no larger than it was asked to be."""
+    height, width = image.shape[:2]
+    scale = shorter_side / min(height, width)
+    if scale >= 1:
+        return image
+    size = (round(width * scale), round(height * scale))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]

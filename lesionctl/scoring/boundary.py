@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from scipy.spatial import KDTree
 
-from lesionctl.scoring.tolerance import DEFAULT_TOLERANCES, Tolerance
+from lesionctl.scoring.tolerance import DEFAULT_TOLERANCES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,11 +26,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lesionctl.imaging.arrays import Mask
+    from lesionctl.scoring.tolerance import Tolerance
 
     Region = NDArray[np.uint8]  # 0 and 1
     Distances = np.ndarray[tuple[int], np.dtype[np.float64]]
-
-__all__ = ["BAND", "DEFAULT_TOLERANCES", "Tolerance", "boundary_figures"]
 
 BAND = 0.02
 """Width of the band of boundary IoU, of the picture's diagonal (Cheng et al. 2021)."""

@@ -64,7 +64,7 @@ _FIGURES = {
             "thresholded Jaccard",
             Better.HIGHER,
             "",
-            "The Jaccard index of a picture where it is at least 0.65, and 0 where it is below.",
+            "The Jaccard index of a picture where it is at least 0.65, and 0 where it is below (ISIC 2018's ranking).",
             "isic2018",
         ),
         (
@@ -236,6 +236,11 @@ def resolve_name(name: str) -> str:
     raise ValueError(
         f"there is no figure '{name}': " + (f"did you mean {' or '.join(near)}?" if near else ", ".join(known))
     )
+
+
+def tolerance_of(name: str) -> Tolerance | None:
+    """The tolerance of a normalised surface Dice, by the figure's name; None of another figure."""
+    return _tolerance(name) if name.startswith(_SURFACE_DICE) else None
 
 
 def _tolerance(name: str) -> Tolerance:

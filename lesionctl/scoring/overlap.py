@@ -93,3 +93,8 @@ FIGURES: dict[str, Callable[[Counts], float]] = {
 
 NOT_POOLED = frozenset({"thresholded_jaccard", "volumetric_similarity"})
 """Figures that are about single pictures: pooled, one picture's excess would make up for what another one lacks."""
+
+
+def pooled_figures(confusion: Counts) -> dict[str, float]:
+    """Each overlap figure of all pixels together, as if the set were one picture; but for those in `NOT_POOLED`."""
+    return {name: overlap(confusion) for name, overlap in FIGURES.items() if name not in NOT_POOLED}

@@ -80,6 +80,18 @@ class ProbabilityHistogram:
         self.background += codes[:_BINS]
         self.lesion += codes[_BINS:]
 
+    def update_with_nothing(self, truth: Mask) -> None:
+        """Add a picture of which there is no answer, as one that is lesion nowhere: a probability of 0 for each pixel.
+
+        To leave it out would make a model that fails on hard pictures look better than one that does not.
+
+        Args:
+            truth: bool `[H, W]`.
+        """
+        lesion = int(np.count_nonzero(truth))
+        self.lesion[0] += lesion
+        self.background[0] += truth.size - lesion
+
     def merge(self, other: ProbabilityHistogram) -> None:
         """Add all that `other` has counted."""
         self.lesion += other.lesion

@@ -1,16 +1,16 @@
-"""The accumulator: counts of many pictures in, named figures out."""
+"""The accumulator: counts and probabilities of many pictures in, figures out."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from lesionctl.scoring.counts import Counts
-from lesionctl.scoring.overlap import FIGURES, NOT_POOLED
+from lesionctl.scoring.overlap import FIGURES
 from lesionctl.scoring.probability import ProbabilityHistogram
 
 
 class Scoreboard:
-    """Scores a set of pictures: the mean over pictures, and all pixels pooled, which differ by points.
+    """Scores a set of pictures.
 
     Attributes:
         counts: Of each picture.
@@ -40,15 +40,6 @@ class Scoreboard:
         """Mean over pictures of each overlap figure; empty where there are no pictures."""
         return {name: float(np.mean([f(c) for c in self.counts])) for name, f in FIGURES.items() if self.counts}
 
-    def pooled(self) -> dict[str, float]:
-        """Each overlap figure of all pixels together, as if the set were one picture."""
-        confusion = self.confusion()
-        return {name: f(confusion) for name, f in FIGURES.items() if self.counts and name not in NOT_POOLED}
-
     def confusion(self) -> Counts:
-        """The pooled confusion matrix, in pixels."""
+        """The pooled confusion matrix, in pixels; `pooled_figures` says what it amounts to."""
         return sum(self.counts, Counts())
-
-    def roc_auc(self) -> float | None:
-        """Area under the ROC curve of all pixels together; None where no probabilities were added."""
-        return self.histogram.roc_auc()

@@ -20,10 +20,11 @@ from lesionctl.nets.model_file import load_model, save_model
 from lesionctl.progress import Silent, track
 from lesionctl.runtime.device import choose_compute
 from lesionctl.runtime.torch_segmenter import TorchSegmenter
+from lesionctl.runtime.world import find_world
 from lesionctl.scoring.counts import count
 from lesionctl.scoring.overlap import FIGURES
 from lesionctl.train.decision import choose_decision
-from lesionctl.train.distributed.world import find_world
+from lesionctl.train.limits import choose_confidence_limit
 from lesionctl.train.loop import train
 from lesionctl.train.options import Resume, TrainOptions
 from lesionctl.train.state import identify_run
@@ -110,8 +111,8 @@ def train_folds(
 ) -> FoldsResult | None:
     """Train a model on every fold of a set; the same command goes on where it stopped, and finished folds stand.
 
-    Threshold and post-processing are chosen on the validation pictures of all folds together, each predicted by the
-    model that has not learned it, and written into every model.
+    Threshold, post-processing and the confidence limit are chosen on the validation pictures of all folds together,
+    each predicted by the model that has not learned it, and written into every model.
 
     Args:
         store_path: A set that was prepared with folds.
@@ -202,6 +203,7 @@ def _decide(
 
     with progress.task("choosing threshold and post-processing for all folds"):
         decision = choose_decision(predictions)
+        limit = choose_confidence_limit(predictions(), decision.threshold, decision.postprocess)
     everything = [(fold, int(row)) for fold, some in enumerate(rows) for row in some]
     counts = [
         count(decision.postprocess.apply(probability > decision.threshold), truth)
@@ -222,6 +224,7 @@ def _decide(
             **{f"{across} {name}, {where}": value for name, value in overall.items()},
         }
         spec = replace(segmenter.spec, threshold=decision.threshold, postprocess=decision.postprocess, scores=scores)
+        spec = replace(spec, confidence_limit=limit)
         save_model(model, spec, safetensors.torch.load_file(model))
     result = FoldsResult(out, tuple(folds), decision.threshold, decision.postprocess, overall, remark)
     write_text(out / "out-of-fold.csv", _csv(_picture_rows(store, everything, figures)))

@@ -33,6 +33,7 @@ from lesionctl.train.learning.running_mean import RunningMean
 from lesionctl.train.learning.schedule import rate_share
 from lesionctl.train.learning.seeding import seed_run, seed_step
 from lesionctl.train.learning.watch import LossWatch
+from lesionctl.train.limits import with_limits
 from lesionctl.train.memory.batch_size import is_out_of_memory, out_of_memory
 from lesionctl.train.options import AUTO_BATCH_SIZE, Resume, TrainOptions
 from lesionctl.train.record.run_record import RunRecord
@@ -287,7 +288,7 @@ def _finish(
     seen: SeenCount | None,
     progress: Progress,
 ) -> TrainResult:
-    """Give the best epoch's weights the threshold and the post-processing that serve the validation split best."""
+    """Give the best epoch's weights what serves the validation split best: threshold, post-processing, limits."""
     try:
         record.curves(state.history)
     except MissingExtra as error:
@@ -300,7 +301,8 @@ def _finish(
     validation = score_rows(best, store, val_rows)
     where = f"{store.info.size} px" + (f" ({remark})" if remark else "")
     scores = {f"validation split, per-image mean {name}, {where}": value for name, value in validation.items()}
-    save_model(model, replace(best.spec, scores=scores), net.state_dict())
+    spec = with_limits(best, store, store.rows(Split.TRAIN), val_rows)
+    save_model(model, replace(spec, scores=scores), net.state_dict())
     return TrainResult(
         model, state.epoch, state.best_epoch + 1, decision.threshold, decision.postprocess, validation, seen
     )

@@ -77,6 +77,8 @@ def start(options: TrainOptions, store: Store, progress: Progress) -> Start:
             training_digest=digest,
             ancestors=(*ancestor.ancestors, ancestor.training_digest),
             seen=exposure | ancestor.seen,
+            familiar=None,
+            confidence_limit=None,
             scores={},
         )
         return Start(spec, net, seen)

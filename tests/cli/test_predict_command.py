@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 
@@ -31,7 +32,8 @@ def test_bad_pictures_are_named_and_the_rest_is_done(lesionctl, scans, model_fil
     masks = sorted((tmp_path / "masks").glob("*.png"))
     assert done.stdout.splitlines() == [f"masks/{mask.name}" for mask in masks]
     assert len(masks) == 4
-    assert len(list((tmp_path / "masks").iterdir())) == 8  # a mask and an overlay each, nothing half-written
+    # A mask and an overlay each, what says where they come from, and nothing half written.
+    assert len([path for path in (tmp_path / "masks").iterdir() if path.is_file()]) == 8
     for mask in masks:
         picture = ImageOps.exif_transpose(Image.open(scans / mask.name.replace("_segmentation.png", ".jpg")))
         with Image.open(mask) as found:
@@ -40,22 +42,101 @@ def test_bad_pictures_are_named_and_the_rest_is_done(lesionctl, scans, model_fil
             assert set(np.unique(found)) <= {0, 255}
 
 
-def test_existing_masks_are_refused_skipped_or_replaced(lesionctl, scans, model_file, tmp_path):
+def test_masks_that_somebody_else_made_are_refused_or_replaced(lesionctl, scans, model_file, tmp_path):
     picture = scans / "DEMO_0000002.jpg"
     mask = tmp_path / "masks" / "DEMO_0000002_segmentation.png"
     mask.parent.mkdir()
     mask.write_bytes(b"old")
 
-    refused = lesionctl("predict", picture, "--out", "masks", "--model", model_file)
-    assert refused.returncode == 2
-    assert "exists already" in refused.stderr
-
-    skipped = lesionctl("predict", picture, "--out", "masks", "--model", model_file, "--skip-existing")
-    assert (skipped.returncode, skipped.stdout, mask.read_bytes()) == (0, "", b"old")
+    for words in ((), ("--skip-existing",)):
+        refused = lesionctl("predict", picture, "--out", "masks", "--model", model_file, *words)
+        assert (refused.returncode, mask.read_bytes()) == (2, b"old")
+        assert "exists already, and nothing says that this program made it" in refused.stderr
 
     replaced = lesionctl("predict", picture, "--out", "masks", "--model", model_file, "--overwrite")
     assert replaced.returncode == 0
     assert Image.open(mask).size == ImageOps.exif_transpose(Image.open(picture)).size
+
+
+def test_the_same_command_goes_on_and_another_model_is_not_mixed_in(lesionctl, scans, model_file, tmp_path):
+    words = ("predict", "scans/DEMO_*.jpg", "--out", "masks", "--csv", "rows.csv")
+    first = lesionctl(*words, "--model", model_file)
+    assert first.returncode == 0
+    rows = (tmp_path / "rows.csv").read_bytes()
+    before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "masks").glob("*.png")}
+    again = lesionctl(*words, "--model", model_file)
+    assert (again.returncode, again.stdout) == (0, first.stdout)
+    assert "4 of 4 masks are there already" in again.stderr
+    assert (tmp_path / "rows.csv").read_bytes() == rows
+    assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "masks").glob("*.png")} == before
+
+    mixed = lesionctl(*words, "--model", model_file, "--tta")
+    assert mixed.returncode == 2
+    assert "of another model, other settings or another picture" in mixed.stderr
+    anew = lesionctl(*words, "--model", model_file, "--tta", "--skip-existing")
+    assert anew.returncode == 0
+    with (tmp_path / "rows.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert [row["image"] for row in table] == [f"scans/DEMO_000000{number}.jpg" for number in (0, 2, 3, 5)]
+
+
+def test_lists_trees_shares_and_files_about_all_pictures(lesionctl, scans, model_file, tmp_path):
+    (scans / "ward").mkdir()
+    shutil.move(scans / "DEMO_0000003.jpg", scans / "ward" / "DEMO_0000003.jpg")
+    names = [path.relative_to(tmp_path) for path in sorted(scans.rglob("DEMO_*.jpg"))]
+    (tmp_path / "list").write_bytes(b"\0".join(str(name).encode() for name in names))
+    done = lesionctl(
+        *("predict", "--files-from", "list", "-0", "--out", "masks", "--model", model_file, "--mask-format", "1-bit"),
+        *("--probabilities", "--polygons", "lesions.json", "--contact-sheet", "sheet.png", "--csv", "rows.csv"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.split()) == sorted(f"masks/{name.parent}/{name.stem}_segmentation.png" for name in names)
+    with Image.open(tmp_path / "masks" / "scans" / "ward" / "DEMO_0000003_segmentation.png") as mask:
+        assert mask.mode == "1"
+    with Image.open(tmp_path / "masks" / "scans" / "DEMO_0000000_probability.png") as levels:
+        assert levels.mode.startswith("I")
+    assert [image["file_name"] for image in json.loads((tmp_path / "lesions.json").read_text())["images"]] == [
+        str(name) for name in names
+    ]
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size[0] > 4 * 256
+
+    words = ("predict", "-r", "scans", "--model", model_file, "--out", "shared")
+    shares = [lesionctl(*words, "--shard", f"{number}/2", "--csv", "rows.csv") for number in (1, 2)]
+    assert max(share.returncode for share in shares) == 3  # the two bad pictures, one each or both in one
+    assert sum(share.stderr.count("cut.jpg: ") for share in shares) == 1
+    masks = sorted(line for share in shares for line in share.stdout.split())
+    assert masks == sorted(f"shared/{name.relative_to('scans').parent / name.stem}_segmentation.png" for name in names)
+    assert (tmp_path / "rows.1-of-2.csv").exists()
+
+
+def test_a_list_may_name_what_is_not_there(lesionctl, scans, model_file, tmp_path):
+    (tmp_path / "list.txt").write_text("scans/DEMO_0000000.jpg\nscans/gone.jpg\n")
+    done = lesionctl("predict", "--files-from", "list.txt", "--out", "masks", "--model", model_file)
+    assert done.returncode == 3
+    assert "scans/gone.jpg: cannot be read (No such file or directory)" in done.stderr
+
+
+def test_a_picture_beyond_the_limit_is_named(lesionctl, scans, model_file):
+    done = lesionctl(
+        "predict", scans / "DEMO_0000000.jpg", "--out", "masks", "--model", model_file, "--max-pixels", "1000"
+    )
+    assert done.returncode == 3
+    assert "more than the limit of 1,000" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (("--out", "masks"), "there is nothing to do"),
+        (("scans", "--out", "masks", "--shard", "3/2"), "'3/2' is no share"),
+        (("scans", "--out", "masks", "--overwrite", "--skip-existing"), "exclude each other"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(lesionctl, scans, words, what):
+    done = lesionctl("predict", *words)
+    assert done.returncode == 2
+    assert what in done.stderr
 
 
 def test_jsonl_has_a_line_for_each_picture_and_nothing_else(lesionctl, scans, model_file, tmp_path):
@@ -67,11 +148,9 @@ def test_jsonl_has_a_line_for_each_picture_and_nothing_else(lesionctl, scans, mo
         mask = np.asarray(Image.open(tmp_path / row["mask"])) > 0
         assert mask.shape == (row["height"], row["width"])
         assert row["lesion_pixels"] == mask.sum()
-        if mask.any():
-            ys, xs = np.nonzero(mask)
-            assert row["bounding_box"] == [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]
-        else:
-            assert row["bounding_box"] is None
+        box = [row[side] for side in ("left", "top", "right", "bottom")]
+        ys, xs = np.nonzero(mask)
+        assert box == ([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1] if mask.any() else [None] * 4)
 
 
 def test_two_pictures_for_one_mask_are_refused_before_any_work(lesionctl, scans, model_file, tmp_path):

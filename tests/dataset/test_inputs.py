@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,3 +70,88 @@ def test_folder_of_folders_hints_at_looking_deeper():
         find_inputs(["outer"])
     assert caught.value.hint == "look deeper with --recursive"
     assert places("outer", recursive=True) == ["inner/e.jpg"]
+
+
+def test_unreadable_place_is_no_crash():
+    with pytest.raises(UsageError, match="there is no file or folder"):
+        find_inputs(["a.jpg/b.jpg"])
+    with pytest.raises(UsageError, match="there is no file or folder"):
+        find_inputs(["x" * 5000])
+
+
+def test_link_is_a_picture_of_its_own_name_and_a_folder_may_be_named_twice():
+    Path("linked.jpg").symlink_to("a.jpg")
+    Path("other").symlink_to("deep")
+    assert places("a.jpg", "linked.jpg") == ["a.jpg", "linked.jpg"]
+    assert places("deep", "other", "deep/../deep") == ["c.webp"]
+
+
+def listed(content, **options):
+    return find_inputs(["-"], stdin=io.BytesIO(content), **options)
+
+
+@pytest.mark.parametrize(
+    ("content", "null", "expected"),
+    [
+        (b"a.jpg\nb.PNG\n", False, ["a.jpg", "b.PNG"]),
+        (b"a.jpg\nb.PNG", False, ["a.jpg", "b.PNG"]),
+        (b"\n\na.jpg\n\n\nb.PNG\n\n", False, ["a.jpg", "b.PNG"]),
+        (b"\xef\xbb\xbfa.jpg\r\nb.PNG\r\n", False, ["a.jpg", "b.PNG"]),  # from Windows
+        (b"a.jpg\0b.PNG\0", True, ["a.jpg", "b.PNG"]),
+        (b"with\nnewline.jpg\0 spaces .jpg\0\0", True, ["with\nnewline.jpg", " spaces .jpg"]),
+        (b" spaces .jpg\n", False, [" spaces .jpg"]),
+        (b"missing.jpg\na.jpg\n", False, ["missing.jpg", "a.jpg"]),  # whoever reads it says so
+        (b"a.jpg\n./a.jpg\ndeep/../a.jpg\na.jpg\n", False, ["a.jpg"]),
+        (b"*.jpg\n", False, ["*.jpg"]),  # no pattern: a list is made by a program
+    ],
+)
+def test_list_on_standard_input(content, null, expected):
+    assert [str(item.path) for item in listed(content, null=null)] == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("deep/er/d.tif", "deep/er/d.tif"),
+        ("./deep/er/d.tif", "deep/er/d.tif"),
+        ("/data/scans/d.tif", "d.tif"),
+        ("../../other/d.tif", "other/d.tif"),
+        ("deep/../../d.tif", "d.tif"),
+        ("..", "."),
+        ("/", "."),
+    ],
+)
+def test_place_of_a_listed_path_never_leads_out(path, expected):
+    assert listed(path.encode()) == [Input(Path(path), Path(expected))]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other file systems want names to be text")
+def test_name_that_is_no_text_survives():
+    name = b"caf\xe9.jpg"
+    Path(os.fsdecode(name)).write_bytes(b"content")
+    by_list, by_folder = listed(name)[0], find_inputs(["."])[3]
+    assert by_list.path == by_folder.path
+    assert by_list.path.read_bytes() == b"content"
+
+
+def test_process_reads_its_own_standard_input(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"b.PNG\n")))
+    assert places("a.jpg", "-", "[[]x].jpg") == ["a.jpg", "b.PNG", "[x].jpg"]  # in the order of the names
+
+
+def test_list_in_a_file_comes_after_the_names():
+    Path("list.txt").write_text("deep/c.webp\na.jpg\n")
+    inputs = find_inputs(["a.jpg"], files_from=Path("list.txt"))
+    assert inputs == [Input(Path("a.jpg"), Path("a.jpg")), Input(Path("deep/c.webp"), Path("deep/c.webp"))]
+    Path("list.txt").write_bytes(b"b.PNG\0")
+    assert find_inputs([], files_from=Path("list.txt"), null=True) == [Input(Path("b.PNG"), Path("b.PNG"))]
+
+
+def test_list_that_cannot_be_used_is_a_usage_error():
+    with pytest.raises(UsageError, match=r"the list missing\.txt cannot be read \(No such file or directory\)"):
+        find_inputs([], files_from=Path("missing.txt"))
+    with pytest.raises(UsageError, match="standard input lists no files"):
+        listed(b"\n\n")
+    with pytest.raises(UsageError, match="separated by NUL characters") as caught:
+        listed(b"a.jpg\0b.PNG\0")
+    assert caught.value.hint == "pass -0"

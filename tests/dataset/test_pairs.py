@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -149,3 +151,20 @@ def test_link_that_leads_nowhere_is_listed_and_a_folder_is_not(tmp_path):
     (tmp_path / "folder.jpg").mkdir()
     (tmp_path / "c.jpg").symlink_to("folder.jpg")
     assert [path.name for path in list_images(tmp_path)] == ["a.jpg", "b.jpg"]
+
+
+def test_subfolder_that_cannot_be_looked_into_is_listed_and_the_folder_itself_refused(tmp_path, monkeypatch):
+    for name in ("a.jpg", "shut/b.jpg", "z.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    scandir = os.scandir
+
+    def refuse(folder):
+        if folder.name == "shut":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert [path.name for path in list_images(tmp_path, recursive=True)] == ["a.jpg", "shut", "z.jpg"]
+    with pytest.raises(UsageError, match=r"shut cannot be read \(Permission denied\)"):
+        list_images(tmp_path / "shut")

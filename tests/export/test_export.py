@@ -12,7 +12,8 @@ from lesionctl.export.export import export_model
 from lesionctl.export.formats import Format, Storage
 from lesionctl.export.parity import Parity, Tolerance
 from lesionctl.nets.model_spec import METADATA_KEY, ModelSpec
-from lesionctl.runtime.load import load_segmenter
+from lesionctl.runtime.load import digest_of, load_segmenter
+from lesionctl.runtime.onnx_file import SOURCE_KEY
 from lesionctl.runtime.precision import Precision
 
 
@@ -27,7 +28,7 @@ def onnx_file(model_file, tmp_path_factory):
 
 def test_onnx_takes_any_number_of_pictures_and_agrees_with_torch(onnx_file, model_file):
     torch_side = load_segmenter(str(model_file), "cpu", Precision.FP32)
-    onnx_side = load_segmenter(str(onnx_file), "cpu")
+    onnx_side = load_segmenter(str(onnx_file), "cpu", Precision.FP32)
     size = torch_side.spec.size
     for pictures in (1, 3):
         batch = np.random.default_rng(pictures).integers(0, 256, (pictures, size, size, 3), dtype=np.uint8)
@@ -39,9 +40,25 @@ def test_onnx_carries_all_that_is_needed_to_use_it(onnx_file, model_file):
     onnx.checker.check_model(model, full_check=True)
     texts = {entry.key: entry.value for entry in model.metadata_props}
     assert ModelSpec.from_json(texts[METADATA_KEY]) == load_segmenter(str(model_file), "cpu").spec
+    assert texts[SOURCE_KEY] == digest_of(model_file)
     image, probability = model.graph.input[0], model.graph.output[0]
     assert (image.name, image.type.tensor_type.elem_type) == ("image", onnx.TensorProto.UINT8)
     assert (probability.name, probability.type.tensor_type.elem_type) == ("probability", onnx.TensorProto.FLOAT)
+
+
+def test_onnx_in_half_precision_is_smaller_and_computes_in_float32(model_file, onnx_file, tmp_path):
+    parity = export_model(model_file, tmp_path / "half.onnx", Format.ONNX, Storage.FP16, [])
+    assert parity.largest_difference <= 5e-3
+    onnx.checker.check_model(onnx.load(tmp_path / "half.onnx"), full_check=True)
+    tensors = onnx.load(tmp_path / "half.onnx").graph.initializer
+    sizes = {
+        half: [np.prod(t.dims) for t in tensors if (t.data_type == onnx.TensorProto.FLOAT16) is half]
+        for half in (True, False)
+    }
+    assert min(sizes[True]) > 16_384 >= max(sizes[False])
+    saved = onnx_file.stat().st_size - (tmp_path / "half.onnx").stat().st_size
+    assert saved == pytest.approx(2 * sum(sizes[True]), abs=5_000)  # but for the nodes that turn them into float32
+    assert load_segmenter(str(tmp_path / "half.onnx"), "cpu", Precision.FP32).backend.split()[1] == "fp32"
 
 
 def test_half_precision_saves_two_bytes_for_each_weight_of_a_large_tensor(model_file, tmp_path):

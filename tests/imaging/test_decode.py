@@ -12,13 +12,15 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image as Pillow
+from PIL import features
 
 from lesionctl.errors import BadFile
 from lesionctl.imaging.decode import IMAGE_SUFFIXES, decode, decode_bytes
-from lesionctl.imaging.opening import MAX_PIXELS
+from lesionctl.imaging.opening import named_reasons
 
 RED, GREEN, BLUE, YELLOW = (250, 0, 0), (0, 250, 0), (0, 0, 250), (250, 250, 0)
 NAME = Path("picture.jpg")
+needs_avif = pytest.mark.skipif("avif" not in features.get_supported(), reason="this Pillow cannot read AVIF")
 
 # How a camera stores the upright picture for each EXIF orientation: the inverse of what a viewer does.
 STORED = {
@@ -65,7 +67,7 @@ def test_lossless_kinds_come_out_as_they_went_in(kind):
     assert decoded.image.dtype == np.uint8
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", pytest.param("AVIF", marks=needs_avif)])
 @pytest.mark.parametrize("orientation", STORED)
 def test_every_orientation_gives_the_same_upright_picture_and_size(kind, orientation):
     stored = Pillow.fromarray(quarters())
@@ -81,7 +83,7 @@ def test_every_orientation_gives_the_same_upright_picture_and_size(kind, orienta
 
 
 def test_suffixes_are_those_of_kinds_that_can_be_read():
-    known = ".jpg .jpeg .png .tif .tiff .bmp .gif .webp .jp2 .dcm .dicom"
+    known = ".jpg .jpeg .jfif .png .tif .tiff .bmp .gif .webp .jp2 .heic .heif .hif .avif .dcm .dicom"
     assert frozenset(known.split()) == IMAGE_SUFFIXES
 
 
@@ -132,6 +134,10 @@ def deep(value, dtype=np.uint16):
         (deep(0xFFFF), "TIFF", {}, (255, 255, 255)),
         (deep(0x8000, ">u2"), "TIFF", {}, (128, 128, 128)),
         (deep(0x8000), "JPEG2000", {}, (128, 128, 128)),
+        pytest.param(solid("RGBA", (*RED, 0)), "AVIF", {}, RED, marks=needs_avif),
+        (solid("RGB", RED), "TIFF", {"compression": "tiff_lzw"}, RED),
+        (solid("CMYK", (0, 255, 255, 0)), "TIFF", {"compression": "tiff_lzw"}, (255, 0, 0)),
+        (solid("YCbCr", (76, 85, 255)), "TIFF", {"compression": "jpeg"}, (254, 0, 0)),
         (deep(0x4000, np.int32), "TIFF", {}, (64, 64, 64)),
     ],
     ids=lambda value: value.mode if isinstance(value, Pillow.Image) else None,
@@ -266,6 +272,13 @@ def test_other_kinds_have_no_smaller_scale():
     assert decode_bytes(encoded(quarters(), "PNG"), NAME, at_least=8).image.shape == (40, 60, 3)
 
 
+def test_strips_of_greys_with_white_as_zero_are_inverted(monkeypatch):
+    monkeypatch.setattr("lesionctl.imaging.decode._LARGE", 0)
+    monkeypatch.setattr("lesionctl.imaging.decode._STRIP", 1)
+    picture = tiff(np.full((45, 59), 0x1234, np.uint16), photometric=0)
+    assert np.unique(decode_bytes(picture, NAME, at_least=20).image).tolist() == [237]
+
+
 def test_content_decides_and_not_the_suffix(tmp_path):
     path = tmp_path / "really_a_png.jpg"
     path.write_bytes(encoded(quarters(), "PNG"))
@@ -304,8 +317,22 @@ def test_bad_file_is_named_with_its_reason(content, reason):
     assert caught.value.path == NAME
 
 
-def test_limit_of_pixels_is_ten_times_the_largest_picture_of_isic():
-    assert MAX_PIXELS > 9 * 31_000_000
+@pytest.mark.parametrize(
+    ("brand", "reason"),
+    [(b"isom", "not a picture of a kind that can be read"), (b"avif", "an AVIF file, which this Pillow cannot read")],
+)
+def test_film_and_picture_in_boxes_are_told_apart(brand, reason, monkeypatch):
+    monkeypatch.setattr(features, "get_supported", list)
+    with pytest.raises(BadFile, match=reason):
+        decode_bytes(struct.pack(">I4s4sI4s", 20, b"ftyp", brand, 0, brand) + bytes(100), NAME)
+
+
+def test_reason_is_a_short_line():
+    with pytest.raises(BadFile) as caught, named_reasons(b"content", NAME):
+        raise ValueError("many\nwords " * 100)
+    assert caught.value.reason.startswith("cannot be decoded (many words many words")
+    assert caught.value.reason.endswith("many …)")
+    assert len(caught.value.reason) < 200
 
 
 def test_missing_file_and_folder_are_bad_files(tmp_path):

@@ -1,4 +1,4 @@
-"""DICOM: the first frame as it is meant to be seen, and nothing of the patient."""
+"""DICOM: the one frame as it is meant to be seen, and nothing of the patient."""
 
 from __future__ import annotations
 
@@ -166,16 +166,30 @@ def test_palettes_are_looked_up(bits, values):
     assert image[0].tolist() == [[0, 250, 50], [50, 50, 50], [250, 0, 50]]
 
 
-def test_first_frame_is_taken():
+def test_file_of_several_frames_is_refused():
     frames = np.stack([picture(), 255 - picture()])
-    content = saved(picture(), NumberOfFrames=2, PixelData=frames.tobytes())
-    np.testing.assert_array_equal(decode_bytes(content, NAME).image, picture())
+    with pytest.raises(BadFile) as caught:
+        decode_bytes(saved(picture(), NumberOfFrames=2, PixelData=frames.tobytes()), NAME)
+    assert caught.value.reason == "a DICOM file of 2 frames: save the one that is meant as a file of its own"
 
 
-def test_other_frames_are_not_decoded():
-    frames = encapsulate([encoded(picture(), "JPEG", quality=95), b"no picture"])
-    content = saved(picture(), "YBR_FULL_422", uid.JPEGBaseline8Bit, NumberOfFrames=2, PixelData=frames)
-    assert decode_bytes(content, NAME).image.shape == (24, 32, 3)
+def test_file_that_says_that_it_has_one_frame_is_read():
+    np.testing.assert_array_equal(decode_bytes(saved(picture(), NumberOfFrames=1), NAME).image, picture())
+
+
+def test_limit_of_pixels_can_be_moved():
+    for content in (saved(picture()), compressed(picture(), uid.JPEGBaseline8Bit)):
+        assert decode_bytes(content, NAME, max_pixels=768).image.shape == (24, 32, 3)
+        with pytest.raises(BadFile, match=r"claims 32×24 pixels, more than the limit of 767"):
+            decode_bytes(content, NAME, max_pixels=767)
+
+
+def test_strips_of_a_large_picture_make_the_same_whole(monkeypatch):
+    grey = np.random.default_rng(0).integers(0, 4096, (23, 31)).astype(np.uint16)
+    content = saved(grey, "MONOCHROME1", BitsStored=12, WindowCenter=1000, WindowWidth=900)
+    whole = decode_bytes(content, NAME).image
+    monkeypatch.setattr("lesionctl.imaging.dicom._STRIP", 100)
+    np.testing.assert_array_equal(decode_bytes(content, NAME).image, whole)
 
 
 def without(content, *names):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import math
+import tracemalloc
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -134,3 +136,97 @@ def test_probabilities_at_any_scale_are_brought_to_the_pictures_size(height, wid
     restored = frame.restore(np.ones((side, side), np.float32))
     assert restored.shape == (height, width)
     assert (restored == 1).all()
+
+
+def blob(size, seed=0, steepness=6.0):
+    """Probabilities like a network's: a lesion with a ragged, more or less steep outline."""
+    waves = np.random.default_rng(seed).normal(size=(6, 6)).astype(np.float32)
+    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j].astype(np.float32)
+    field = 0.5 - np.hypot(x, y) + 0.15 * cv2.resize(waves, (size, size), interpolation=cv2.INTER_CUBIC)
+    return (1 / (1 + np.exp(-steepness * field))).astype(np.float32)
+
+
+def assert_same_mask(frame, probability, threshold):
+    """Equal to comparing floats of the picture's size, but where those are a rounding error from the threshold."""
+    restored, mask = frame.restore(probability), frame.restore_mask(probability, threshold)
+    assert mask.dtype == np.bool_
+    assert mask.shape == restored.shape == (frame.height, frame.width)
+    different = mask != (restored > threshold)
+    assert (np.abs(restored[different] - threshold) < 1e-6).all()
+    return int(different.sum())
+
+
+@given(
+    st.integers(1, 400),
+    st.integers(1, 400),
+    sizes,
+    rules,
+    st.sampled_from([0.0, 0.43, 0.5, 1 / 3, 1.0]),
+    st.integers(0, 2**32 - 1),
+)
+def test_mask_is_that_of_the_restored_probabilities(height, width, size, rule, threshold, seed):
+    noise = np.random.default_rng(seed).random((size, size), np.float32)
+    frame = Frame.fit(height, width, size, rule)
+    assert_same_mask(frame, noise, threshold)
+    assert_same_mask(frame, np.float32(noise > 0.5), threshold)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.1, 0.43, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize(
+    ("height", "width", "rule"),
+    [(1200, 1600, SQUASH), (1600, 1200, PAD), (64, 64, SQUASH), (128, 128, SQUASH), (40, 30, SQUASH), (40, 30, PAD)],
+)
+def test_hardly_a_pixel_of_the_outline_differs_from_the_restored_probabilities(height, width, rule, threshold):
+    frame = Frame.fit(height, width, 64, rule)
+    different = [
+        assert_same_mask(frame, blob(64, seed, steepness), threshold) for seed in range(5) for steepness in (6, 60)
+    ]
+    assert max(different) <= 1 + height * width * 2e-6
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 900), (900, 1), (3, 1000), (1000, 3), (5000, 16)])
+@pytest.mark.parametrize("rule", ResizeRule)
+def test_mask_of_a_sliver_is_that_of_the_restored_probabilities(height, width, rule):
+    assert_same_mask(Frame.fit(height, width, 64, rule), blob(64), 0.5)
+
+
+@pytest.mark.parametrize(("value", "expected"), [(0.43, False), (np.nextafter(np.float32(0.43), np.float32(1)), True)])
+def test_what_equals_the_threshold_is_background_everywhere(value, expected):
+    probability = np.full((64, 64), value, np.float32)
+    for height, width in ((300, 700), (64, 64), (10, 20)):
+        assert (Frame.fit(height, width, 64, SQUASH).restore_mask(probability, 0.43) == expected).all()
+
+
+def test_line_between_two_rows_is_where_their_probabilities_cross_the_threshold():
+    probability = np.array([[0.2, 0.2], [0.8, 0.8]], np.float32)
+    frame = Frame.fit(40, 40, 2, SQUASH)
+    # Rows 9.5 and 29.5 hold 0.2 and 0.8: row y holds 0.2 + 0.6 (y - 9.5) / 20, which is 0.5 at 19.5 and 0.35 at 14.5.
+    assert frame.restore_mask(probability, 0.5).any(axis=1).argmax() == 20
+    assert frame.restore_mask(probability, 0.35).any(axis=1).argmax() == 15
+    assert frame.restore_mask(probability.T, 0.35).any(axis=0).argmax() == 15
+
+
+@pytest.mark.parametrize("side", [32, 64, 128])
+@pytest.mark.parametrize("rule", ResizeRule)
+def test_mask_is_made_of_probabilities_at_any_scale(side, rule):
+    assert_same_mask(Frame.fit(300, 200, 64, rule), blob(side), 0.5)
+
+
+def test_mask_of_a_large_picture_takes_little_more_than_itself():
+    frame, probability = Frame.fit(5000, 6000, 256, SQUASH), blob(256)
+    tracemalloc.start()
+    try:
+        mask = frame.restore_mask(probability, 0.5)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 0.1 < mask.mean() < 0.9
+    assert peak < 1.5 * mask.nbytes  # 256 × 6000 floats are a fifth of it; a float picture would be four times as large
+
+
+@given(sides, sides, sizes, rules)
+def test_levels_are_restored_like_floats(height, width, size, rule):
+    frame, probability = Frame.fit(height, width, size, rule), blob(size)
+    levels = frame.restore(np.rint(probability * 65535).astype(np.uint16))
+    assert levels.dtype == np.uint16
+    np.testing.assert_allclose(levels / 65535, frame.restore(probability), atol=1.1 / 65535)

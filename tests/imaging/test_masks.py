@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,7 +18,17 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image as Pillow
 
 from lesionctl.errors import BadFile
-from lesionctl.imaging.masks import FOREGROUND_ABOVE, MASK_SUFFIX, decode_mask, encode_mask, read_mask
+from lesionctl.imaging.frame import Frame
+from lesionctl.imaging.masks import (
+    FOREGROUND_ABOVE,
+    MASK_SUFFIX,
+    MaskForm,
+    decode_mask,
+    encode_mask,
+    encode_probability,
+    read_mask,
+)
+from lesionctl.imaging.resize_rule import ResizeRule
 
 NAME = Path("mask.png")
 
@@ -280,27 +292,75 @@ def test_dicom_is_no_mask(tmp_path):
         read_mask(tmp_path / "mask.png")
 
 
-@given(arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=40)))
-def test_what_is_written_is_read_back(tmp_path_factory, mask):
+@given(arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=40)), st.sampled_from(MaskForm))
+def test_what_is_written_is_read_back(tmp_path_factory, mask, form):
     path = tmp_path_factory.getbasetemp() / "round_trip.png"
-    path.write_bytes(encode_mask(mask))
+    path.write_bytes(encode_mask(mask, form))
     np.testing.assert_array_equal(read_mask(path), mask)
     np.testing.assert_array_equal(read_mask(path, strict=True), mask)
+    np.testing.assert_array_equal(cv2.imread(str(path), cv2.IMREAD_UNCHANGED) == 255, mask)
 
 
-@given(st.data())
-def test_written_file_is_grey_with_0_and_255(data):
-    mask = data.draw(arrays(np.bool_, (5, 7)))
+@given(arrays(np.bool_, (5, 7)))
+def test_written_file_is_grey_with_0_and_255(mask):
     with Pillow.open(io.BytesIO(encode_mask(mask))) as picture:
         assert (picture.format, picture.mode, picture.size) == ("PNG", "L", (7, 5))
         np.testing.assert_array_equal(np.asarray(picture), mask * 255)
 
 
-def test_views_of_larger_masks_are_written_right(tmp_path):
+@given(arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=40)))
+def test_file_of_one_bit_is_what_others_write(mask):
+    with Pillow.open(io.BytesIO(encode_mask(mask, MaskForm.BITS1))) as picture:
+        assert (picture.format, picture.mode, picture.size) == ("PNG", "1", mask.shape[::-1])
+        picture.load()  # checks the sums of its chunks
+        np.testing.assert_array_equal(np.asarray(picture), mask)
+
+
+@pytest.mark.parametrize("form", MaskForm)
+def test_views_of_larger_masks_are_written_right(tmp_path, form):
     mask = np.random.default_rng(0).random((40, 60)) < 0.5
     for view in (mask.T, mask[::2, 1::3], mask[::-1]):
-        (tmp_path / "m.png").write_bytes(encode_mask(view))
+        (tmp_path / "m.png").write_bytes(encode_mask(view, form))
         np.testing.assert_array_equal(read_mask(tmp_path / "m.png"), view)
+
+
+def disc(height, width):
+    y, x = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    return x * x + y * y < 0.5
+
+
+@pytest.mark.parametrize(("form", "most"), [(MaskForm.GREY8, 1.1), (MaskForm.BITS1, 0.3)])
+def test_a_large_mask_is_written_with_few_bytes_per_pixel_and_into_fewer(form, most):
+    mask = disc(2000, 3000)
+    tracemalloc.start()
+    try:
+        content = encode_mask(mask, form)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < most * mask.size
+    assert len(content) < mask.size / 300
+
+
+@pytest.mark.parametrize("rule", ResizeRule)
+@pytest.mark.parametrize(("height", "width"), [(90, 120), (40, 30), (1, 50)])
+def test_probabilities_are_written_as_16_bit_greys_of_the_picture_s_size(height, width, rule):
+    probability = np.random.default_rng(0).random((64, 64), np.float32)
+    probability[20:44, 20:44] = 1
+    probability[28:36, 28:36] = 0
+    frame = Frame.fit(height, width, 64, rule)
+    with Pillow.open(io.BytesIO(encode_probability(probability, frame))) as picture:
+        assert (picture.format, picture.mode, picture.size) == ("PNG", "I;16", (width, height))
+        found = np.asarray(picture)
+    np.testing.assert_allclose(found / 65535, frame.restore(probability), atol=1.1 / 65535)
+
+
+@pytest.mark.parametrize(("value", "level"), [(0, 0), (1, 65535), (0.5, 32768), (0.25, 16384)])
+def test_probability_is_a_share_of_65535(value, level):
+    content = encode_probability(np.full((16, 16), value, np.float32), Frame.fit(30, 40, 16, ResizeRule.SQUASH))
+    found = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert found.dtype == np.uint16
+    assert (found == level).all()  # 0.5 and 0.25 of 65535 are rounded up
 
 
 def png(*chunks):

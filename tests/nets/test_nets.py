@@ -11,7 +11,6 @@ import onnxruntime
 import pytest
 import torch
 
-from lesionctl.export.onnx import to_onnx
 from lesionctl.nets.build import build_net
 from lesionctl.nets.model_file import load_model, save_model
 from lesionctl.nets.model_spec import ModelSpec
@@ -24,6 +23,7 @@ from lesionctl.nets.spec import (
     spec_from_dict,
     spec_to_dict,
 )
+from lesionctl.runtime.to_onnx import to_onnx
 from lesionctl.runtime.torch_segmenter import WholeModel
 
 TINY = "test_efficientnet"  # 82,300 weights; strides 2, 4, 8, 16, 32

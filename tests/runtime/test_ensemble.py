@@ -110,3 +110,10 @@ def test_members_that_make_squares_differently_are_refused(tiny_spec):
     padded = replace(tiny_spec, name="padded", resize=ResizeRule.PAD)
     with pytest.raises(UsageError, match=r"tiny and padded cannot be used together: .* 'squash', the other by 'pad'"):
         EnsembleSegmenter([Says(tiny_spec), Says(padded)])
+
+
+@pytest.mark.parametrize(("theirs", "its"), [((0.6, 0.7), 0.65), ((None, 0.7), 0.7), ((None, None), None)])
+def test_its_limit_of_confidence_is_the_mean_of_those_that_have_one(tiny_spec, theirs, its):
+    members = [Says(replace(tiny_spec, confidence_limit=limit)) for limit in theirs]
+    limit = EnsembleSegmenter(members).spec.confidence_limit
+    assert limit == (None if its is None else pytest.approx(its))

@@ -45,7 +45,7 @@ def two_squares():
 )
 def test_a_mask_is_post_processed_at_the_picture_s_own_size(tiny_spec, two_squares, postprocess, pixels):
     segmenter = Fixed(replace(tiny_spec, postprocess=postprocess), two_squares)
-    assert segmenter.decide(two_squares).sum() == pixels
+    assert segmenter.mask(two_squares, segmenter.spec.frame(64, 64)).sum() == pixels
     mask = segmenter.mask(two_squares, segmenter.spec.frame(256, 320))
     assert (mask.shape, mask.dtype) == ((256, 320), np.bool_)
     assert mask.sum() == pytest.approx(pixels * 20, rel=0.1)

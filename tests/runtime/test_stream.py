@@ -72,7 +72,7 @@ def test_nothing_but_bad_files_needs_no_network(files):
 def test_decoded_pictures_are_kept_on_request(tmp_path):
     Pillow.new("RGB", (800, 600), (90, 0, 0)).save(tmp_path / "a.jpg")
     (kept,) = segment_files(Red(), [tmp_path / "a.jpg"], keep_side=100)
-    assert kept.image.shape == (150, 200, 3)  # an eighth would have had a side of 75
+    assert kept.image.shape == (100, 133, 3)
     assert (kept.frame.height, kept.frame.width) == (600, 800)
 
 

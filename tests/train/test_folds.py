@@ -42,6 +42,8 @@ def test_every_fold_gets_a_model_and_all_share_threshold_and_postprocessing(resu
     specs = [read_model_spec(fold.model) for fold in result.folds]
     assert [fold.model for fold in result.folds] == [result.out / f"fold-{n}" / "model.safetensors" for n in range(3)]
     assert {(spec.threshold, spec.postprocess) for spec in specs} == {(result.threshold, result.postprocess)}
+    assert len({spec.confidence_limit for spec in specs}) == 1
+    assert None not in [spec.familiar for spec in specs]
 
 
 def test_a_model_is_scored_on_the_pictures_of_its_own_fold(result, folded_path):

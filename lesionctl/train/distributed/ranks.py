@@ -12,8 +12,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lesionctl.errors import Interrupted, LesionctlError, UsageError
+from lesionctl.runtime.world import World, find_world
 from lesionctl.train.distributed.heartbeat import Heartbeat, peer_lost
-from lesionctl.train.distributed.world import World, find_world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,19 +12,24 @@ import torch
 
 from lesionctl.errors import MissingExtra
 from lesionctl.nets.model_spec import METADATA_KEY
+from lesionctl.runtime.onnx_file import INPUT, OUTPUT, SOURCE_KEY
 from lesionctl.runtime.torch_segmenter import WholeModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from onnx import ModelProto
     from torch import nn
 
     from lesionctl.nets.model_spec import ModelSpec
 
 OPSET = 18
 
+# As in model files: small tensors weigh little, and rounding the depthwise kernels moves probabilities most.
+_LARGE = 16_384
 
-def to_onnx(spec: ModelSpec, net: nn.Module) -> bytes:
+
+def to_onnx(spec: ModelSpec, net: nn.Module, *, source: str = "", half: bool = False) -> bytes:
     """The bytes of an ONNX file.
 
     Its input `image` is uint8 `[N, size, size, 3]` RGB, its output `probability` float32 `[N, size, size]`; N is free.
@@ -33,6 +38,9 @@ def to_onnx(spec: ModelSpec, net: nn.Module) -> bytes:
     Args:
         spec: How the model is used.
         net: The network, float32, in evaluation mode, on the CPU.
+        source: SHA-256 of the model file that the network is from, in hex, for the metadata entry `lesionctl.source`.
+        half: Store the large tensors as float16, which halves the file. The graph turns them into float32, which
+            runtimes do once, when they load it: it computes as fast and in the same precision as with float32 weights.
 
     Raises:
         MissingExtra: onnx or onnxscript is not installed.
@@ -41,14 +49,14 @@ def to_onnx(spec: ModelSpec, net: nn.Module) -> bytes:
         import onnx
         import onnxscript  # noqa: F401 - torch's exporter needs it and would fail with a less helpful error
     except ImportError as error:
-        raise MissingExtra(error.name or "onnx", "onnx", "exporting to ONNX") from error
+        raise MissingExtra(error.name or "onnx", "onnx", "writing a model as ONNX") from error
     pictures = torch.zeros(2, spec.size, spec.size, 3, dtype=torch.uint8)
     with _quiet():
         program = torch.onnx.export(
             WholeModel(net, spec).eval(),
             (pictures,),
-            input_names=["image"],
-            output_names=["probability"],
+            input_names=[INPUT],
+            output_names=[OUTPUT],
             dynamic_shapes=({0: torch.export.Dim("N", min=1)},),
             opset_version=OPSET,
             dynamo=True,
@@ -56,8 +64,26 @@ def to_onnx(spec: ModelSpec, net: nn.Module) -> bytes:
         )
     assert program is not None  # torch returns None only where it writes the file itself
     model = program.model_proto
-    onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json()})
+    if half:
+        _store_large_as_half(model)
+    onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json(), SOURCE_KEY: source})
     return model.SerializeToString()
+
+
+def _store_large_as_half(model: ModelProto) -> None:
+    import onnx
+
+    casts = []
+    for tensor in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.dtype != "float32" or values.size <= _LARGE:
+            continue
+        stored = f"{tensor.name}.half"
+        casts.append(onnx.helper.make_node("Cast", [stored], [tensor.name], to=onnx.TensorProto.FLOAT))
+        tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype("float16"), stored))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Which process of a training this is, and where the others meet it: what the launcher says in the environment."""
+"""Which of several processes this is, and where they meet: what the launcher says in the environment."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _world(
     for name, text in numbers.items():
         if not text.isdigit():
             raise UsageError(
-                f"{size}={numbers[size]} says that several processes train together, but {name} is "
+                f"{size}={numbers[size]} says that several processes work together, but {name} is "
                 + (f"'{text}', no number" if text else "missing"),
                 hint="start them with torchrun or srun, which set all of it, or unset these variables",
             )

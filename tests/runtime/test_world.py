@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from lesionctl.errors import UsageError
-from lesionctl.train.distributed.world import World, find_world
+from lesionctl.runtime.world import World, find_world
 
 TORCHRUN = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "MASTER_ADDR": "gpu-1", "MASTER_PORT": "29500"}
 JOB = {"SLURM_JOB_ID": "1000", "SLURM_NTASKS": "4", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"}

@@ -1,0 +1,99 @@
+"""Tables that say more of the pictures: their columns, joined by the pictures' ids."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import PurePath
+from typing import TYPE_CHECKING, TypeAlias
+
+from lesionctl.dataset.table import id_column, is_nothing, read_table
+from lesionctl.errors import UsageError
+from lesionctl.evaluate.facts import AUTOMATIC
+from lesionctl.evaluate.gaps import Gap
+from lesionctl.imaging.decode import IMAGE_SUFFIXES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+Columns: TypeAlias = Mapping[str, Mapping[str, str]]
+"""By a picture's id in its one spelling (see `spell_id`) and column, what a cell says."""
+
+
+def spell_id(name: str) -> str:
+    """The one spelling of an id, of those that look the same: letters with marks composed (Unicode's NFC)."""
+    return unicodedata.normalize("NFC", name)
+
+
+def read_columns(tables: Sequence[Path], columns: Sequence[str], ids: Sequence[str]) -> tuple[Columns, list[Gap]]:
+    """Columns of metadata, joined by the ids of the pictures.
+
+    An id in a table may have the suffix and the folders of a picture file (`images/A.jpg` is A).
+
+    Args:
+        tables: CSV files with a column of ids, one of `ID_COLUMNS` or the first.
+        columns: Which columns.
+        ids: Of the pictures.
+
+    Returns:
+        By id and column, what the first row of the first table says that says something; a column of which none says
+        anything is left out. And how many pictures no table has a row of.
+
+    Raises:
+        UsageError: No table has one of the columns, or a table has a row of none of the pictures.
+        BadFile: A table cannot be read.
+    """
+    facts: dict[str, dict[str, str]] = defaultdict(dict)
+    known: dict[str, None] = {}  # in the tables' order
+    named: list[dict[str, str]] = []  # by table, the ids in their one spelling, and as they are written
+    for table in tables:
+        named.append({})
+        for _, row in read_table(table):
+            known.update(dict.fromkeys(row))
+            written = row[id_column(row)].strip()
+            if not written:
+                continue
+            name = _id_of_cell(written)
+            named[-1].setdefault(name, written)
+            for column in columns:
+                if not is_nothing(row.get(column, "")):
+                    facts[name].setdefault(column, row[column].strip())
+    for column in columns:
+        if column not in known:
+            raise UsageError(
+                f"no table of metadata has the column '{column}'", hint=_what_there_is(column, list(known))
+            )
+    pictures = {spell_id(name) for name in ids}
+    for table, own in zip(tables, named, strict=True):
+        if pictures.isdisjoint(own):
+            raise UsageError(
+                f"{table} has no row of these pictures: its ids are like '{next(iter(own.values()), '')}', theirs like "
+                f"'{ids[0]}'",
+                hint="the column of ids is one of isic_id, image_id, image_name, id, image, or the first: name pictures "
+                "there as their files are named",
+            )
+    missing = sum(not any(spell_id(name) in own for own in named) for name in ids) if tables else 0
+    gap = Gap(missing, len(ids), f"not in {' or '.join(map(str, tables))}")
+    return dict(facts), [gap] if missing else []
+
+
+def _id_of_cell(cell: str) -> str:
+    path = PurePath(cell)
+    return spell_id(path.stem if path.suffix.lower() in IMAGE_SUFFIXES else cell)
+
+
+def _what_there_is(column: str, known: list[str]) -> str:
+    if column in AUTOMATIC:
+        return f"'{column}' is automatic: where it is known, it is told without --by"
+    if not known:
+        return "name the table with --metadata FILE.csv"
+    if any(";" in name for name in known):
+        return "a table is separated by semicolons: save it with commas"
+    by_lower = {name.lower(): name for name in known}
+    near = get_close_matches(column.lower(), by_lower, n=3, cutoff=0.45)
+    if near:
+        return "some near names: " + ", ".join(by_lower[name] for name in near)
+    return "there are: " + ", ".join(known)

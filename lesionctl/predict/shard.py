@@ -1,0 +1,69 @@
+"""A share of the pictures, for one of several processes: the same one on every machine and in every run."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from lesionctl.errors import UsageError
+from lesionctl.runtime.world import find_world
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+class Shard(NamedTuple):
+    """One of several shares.
+
+    Attributes:
+        number: From 1.
+        of: How many shares there are.
+    """
+
+    number: int = 1
+    of: int = 1
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Read `I/N`, such as 3/8: the third of eight.
+
+        Raises:
+            UsageError: It is something else.
+        """
+        found = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+        if not found or not 1 <= int(found[1]) <= int(found[2]):
+            raise UsageError(f"'{text}' is no share", hint="write I/N with I from 1 to N, such as 3/8")
+        return cls(int(found[1]), int(found[2]))
+
+    def of_process(self, environ: Mapping[str, str]) -> Shard:
+        """The share of this share that a process of torchrun, or of a step of SLURM with several tasks, takes."""
+        world = find_world(environ)
+        if world is None:
+            return self
+        return Shard((self.number - 1) * world.size + world.rank + 1, self.of * world.size)
+
+    def holds(self, place: Path) -> bool:
+        """Whether a picture belongs to it, by its place alone: it stays in its share whatever else is in the folder."""
+        return zlib.crc32(place.as_posix().encode(errors="surrogateescape")) % self.of == self.number - 1
+
+    def name(self, path: Path) -> Path:
+        """What a file about all pictures is called for this share: `rows.csv` → `rows.3-of-8.csv`."""
+        return path if self.of == 1 else path.with_name(f"{path.stem}.{self.number}-of-{self.of}{path.suffix}")
+
+
+def shard_of_array(environ: Mapping[str, str]) -> Shard:
+    """The share of a task of a SLURM job array, whatever its numbers begin with; all pictures outside of one.
+
+    Raises:
+        UsageError: The array's numbers have gaps, so that it cannot be told which of them this is.
+    """
+    if "SLURM_ARRAY_TASK_COUNT" not in environ:
+        return Shard()
+    names = ("TASK_ID", "TASK_MIN", "TASK_MAX", "TASK_COUNT")
+    task, first, last, count = (int(environ.get(f"SLURM_ARRAY_{name}", "0")) for name in names)
+    step = (last - first) // (count - 1) if count > 1 else 1
+    if first + step * (count - 1) != last or (task - first) % step:
+        raise UsageError("the numbers of this job array have gaps", hint="say which share it is with --shard I/N")
+    return Shard((task - first) // step + 1, count)
