@@ -256,7 +256,7 @@ def test_what_a_killed_process_left_is_removed_by_name(tmp_path):
 
 
 def test_the_name_under_which_a_file_is_written_is_one_that_can_be_found_again(tmp_path, monkeypatch):
-    def killed(*_):
+    def killed(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("os.fsync", killed)

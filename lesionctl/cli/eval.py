@@ -147,7 +147,7 @@ def evaluate(
         cases = cases_of_store(open_store(Path(store)), split, fold, metadata=tables, by=columns)
     sides = [side.open(device, precision) for side in wanted]
     evaluations, cases = score(sides, cases, tolerances=tolerances, when_seen=seen, progress=terminal)
-    analysis = analyse(evaluations, cases, resamples=resamples, seed=seed)
+    analysis = analyse(evaluations, cases, resamples=resamples, seed=seed, progress=terminal)
 
     if csv is not None:
         from lesionctl.atomic import write_text
@@ -259,7 +259,8 @@ def _check_files(reports: Sequence[Path], csv: Path | None) -> None:
 def _failures(analysis: Analysis) -> SomeInputsFailed | None:
     """All files that could not be used, each named once."""
     evaluations = [summary.evaluation for summary in analysis.summaries]
-    failures = list(dict.fromkeys(failure for evaluation in evaluations for failure in evaluation.failures))
+    of_sides = (failure for evaluation in evaluations for failure in evaluation.failures)
+    failures = list(dict.fromkeys([*analysis.cases.left_out, *of_sides]))
     if not failures:
         return None
     used = sum(not image.failed for evaluation in evaluations for image in evaluation.images)

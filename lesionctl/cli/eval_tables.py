@@ -6,18 +6,21 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lesionctl.evaluate.analysis import SUBGROUP_FIGURES
+from lesionctl.evaluate.comparison import SIGNIFICANT
+from lesionctl.scoring.bootstrap import FEWEST_GROUPS
 from lesionctl.scoring.figures import figure
 
 if TYPE_CHECKING:
     from lesionctl.cli.terminal import Terminal
     from lesionctl.evaluate.analysis import Analysis, Summary
-    from lesionctl.evaluate.comparison import Comparison, Difference
+    from lesionctl.evaluate.comparison import Difference
     from lesionctl.scoring.bootstrap import Estimate
 
 _SIDES_IN_A_TABLE = 3  # so many fit beside the names of the figures
 _MOST_SUBGROUPS = 12
 _MOST_REMARKS = 10
 _NOTHING = "–"
+_CONTESTED = " *"  # behind a verdict that the p-value does not bear out
 _POOLED = ("dice", "jaccard")  # of several sides; of one, everything is shown
 _WORST_BY = SUBGROUP_FIGURES[0]
 _COMPARED = ("dice", "jaccard", "thresholded_jaccard")  # of several pairs of sides; of one, everything is shown
@@ -30,15 +33,16 @@ def show(analysis: Analysis, terminal: Terminal) -> None:
     else:
         _show_several(analysis, terminal)
     _say_what_intervals_are(analysis, terminal)
-    _show_probabilities(analysis.summaries, terminal)
+    _show_probabilities(analysis, terminal)
     _show_confusion(analysis.summaries, terminal)
     _show_subgroups(analysis, terminal)
-    _show_comparisons(analysis.comparisons, terminal)
+    _show_comparisons(analysis, terminal)
 
 
 def warn_of_remarks(analysis: Analysis, terminal: Terminal) -> None:
     """Name the files that were used and about which a person should know something: each, or the first ten."""
-    remarks = list(dict.fromkeys(remark for summary in analysis.summaries for remark in summary.evaluation.remarks))
+    of_sides = (remark for summary in analysis.summaries for remark in summary.evaluation.remarks)
+    remarks = list(dict.fromkeys([*analysis.cases.remarks, *of_sides]))
     for remark in remarks[:_MOST_REMARKS]:
         terminal.warn(f"{remark.path}: {remark.reason}")
     if len(remarks) > _MOST_REMARKS:
@@ -47,7 +51,7 @@ def warn_of_remarks(analysis: Analysis, terminal: Terminal) -> None:
 
 def _show_one(analysis: Analysis, terminal: Terminal) -> None:
     summary = analysis.summaries[0]
-    with_intervals = any(estimate.low is not None for estimate in summary.per_image.values())
+    with_intervals = analysis.has_intervals
     heading = ["95 % interval"] if with_intervals else []
     rows = []
     for name, mean in summary.per_image.items():
@@ -82,26 +86,30 @@ def _show_several(analysis: Analysis, terminal: Terminal) -> None:
 
 
 def _say_what_intervals_are(analysis: Analysis, terminal: Terminal) -> None:
-    if any(estimate.low is not None for estimate in analysis.summaries[0].per_image.values()):
+    if analysis.has_intervals:
         terminal.line(
             f"95 % intervals: bootstrap of {_times(analysis.groups, 'group')} (lesions, patients), "
             f"{_times(analysis.resamples, 'resample')}.\n"
         )
     elif analysis.resamples:
-        terminal.line("No intervals: all pictures are of one group.\n")
+        terminal.line(f"No intervals: {_times(analysis.groups, 'group')}, too few groups for an interval.\n")
 
 
-def _show_probabilities(summaries: Sequence[Summary], terminal: Terminal) -> None:
-    for part in _parts([summary for summary in summaries if summary.probabilities]):
+def _show_probabilities(analysis: Analysis, terminal: Terminal) -> None:
+    models = [summary for summary in analysis.summaries if summary.probabilities]
+    for part in _parts(models):
         names = list(dict.fromkeys(name for summary in part for name in summary.probabilities))
         rows = [[_label(name), *(_found(name, summary.probabilities.get(name)) for summary in part)] for name in names]
         best = [summary.evaluation.best_threshold for summary in part]
         if any(threshold is not None for threshold in best):
-            models = [summary.evaluation.model for summary in part]
-            own = [model.spec.threshold if model else None for model in models]
+            specs = [summary.evaluation.model.spec if summary.evaluation.model else None for summary in part]
+            own = [spec.threshold if spec else None for spec in specs]
             rows.append(["best threshold here", *(_threshold(threshold) for threshold in best)])
             rows.append(["the model's own", *(_threshold(threshold) for threshold in own)])
         terminal.table("probabilities, all pixels pooled", ["figure", *(summary.name for summary in part)], rows)
+    found = [estimate for summary in models for estimate in summary.probabilities.values()]
+    if analysis.has_intervals and any(estimate.low is None for estimate in found):
+        terminal.line("No intervals of these: the groups are too many to keep each one's pixels.\n")
 
 
 def _show_confusion(summaries: Sequence[Summary], terminal: Terminal) -> None:
@@ -138,7 +146,9 @@ def _show_subgroups(analysis: Analysis, terminal: Terminal) -> None:
                 [
                     *(f"{part.column}: {part.value}", str(part.n), str(part.groups)),
                     _write(_WORST_BY, part.figures[_WORST_BY].value),
-                    _interval(_WORST_BY, part.figures[_WORST_BY]),
+                    "too few groups"
+                    if analysis.resamples and part.groups < FEWEST_GROUPS
+                    else _interval(_WORST_BY, part.figures[_WORST_BY]),
                 ]
                 for part in shown
             ],
@@ -153,7 +163,8 @@ def _show_subgroups(analysis: Analysis, terminal: Terminal) -> None:
         terminal.line(f"Not shown: {', '.join(text for text in hidden if text)}; --report and --json tell of them.\n")
 
 
-def _show_comparisons(comparisons: Sequence[Comparison], terminal: Terminal) -> None:
+def _show_comparisons(analysis: Analysis, terminal: Terminal) -> None:
+    comparisons = analysis.comparisons
     if not comparisons:
         return
     columns = ["difference", "95 % interval", "p (Holm)", "wins/ties\n/losses", "verdict"]
@@ -176,6 +187,10 @@ def _show_comparisons(comparisons: Sequence[Comparison], terminal: Terminal) -> 
         ]
         terminal.table("every two sides, mean per image", ["figure", *columns], rows)
     terminal.line("p: Wilcoxon's signed-rank test, Holm's correction. Verdict: a tie where the interval holds zero.")
+    if any(found.contested for pair in comparisons for found in pair.differences):
+        terminal.line(f"*: the interval excludes zero, but p after Holm's correction is {SIGNIFICANT:g} or more.")
+    if analysis.resamples and not analysis.has_intervals:
+        terminal.line(f"No verdicts: {_times(analysis.groups, 'group')}, too few groups for an interval.")
 
 
 def _describe(found: Difference) -> list[str]:
@@ -184,7 +199,7 @@ def _describe(found: Difference) -> list[str]:
         _interval(found.figure, found.estimate, signed=True),
         "< 0.0001" if found.p_holm < 0.0001 else f"{found.p_holm:.4f}",
         f"{found.wins}/{found.ties}/{found.losses}",
-        str(found.verdict or _NOTHING),
+        str(found.verdict or _NOTHING) + _CONTESTED * found.contested,
     ]
 
 
@@ -232,8 +247,8 @@ def _with_interval(name: str, estimate: Estimate) -> str:
     return value if estimate.low is None else f"{value}  {_interval(name, estimate)}"
 
 
-def _found(name: str, value: float | None) -> str:
-    return _NOTHING if value is None else _write(name, value)
+def _found(name: str, estimate: Estimate | None) -> str:
+    return _NOTHING if estimate is None else _with_interval(name, estimate)
 
 
 def _threshold(value: float | None) -> str:

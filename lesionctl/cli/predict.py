@@ -152,7 +152,7 @@ def predict(
             outcomes = run(
                 segmenter,
                 jobs,
-                collection.wishes(mask_format),
+                collection.wishes(mask_format, measures=jsonl),
                 done=done,
                 manifest=manifest,
                 stop=lambda: bool(stop),

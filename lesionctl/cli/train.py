@@ -91,7 +91,9 @@ def train(
     label_smoothing: Annotated[
         float, _schedule(help="How far the truth is moved from 0 and 1.")
     ] = _DEFAULT.label_smoothing,
-    epochs: Annotated[int, _schedule(help="Passes over the training split.")] = _DEFAULT.epochs,
+    epochs: Annotated[
+        int, _schedule(help="Passes over the training split; 0 chooses threshold and limits of --init anew.")
+    ] = _DEFAULT.epochs,
     batch_size: Annotated[
         str, _schedule(metavar="N|auto", help="Pictures per forward pass in each process; auto takes what fits.")
     ] = str(_DEFAULT.batch_size),
@@ -351,8 +353,9 @@ def _show(result: TrainResult, terminal: Terminal, *, as_json: bool) -> None:
     terminal.line(str(result.model))
     dice, jaccard = result.validation["dice"], result.validation["jaccard"]
     mark = f" ({result.remark})" if result.remark else ""
+    weights = f"best of {result.epochs} epochs: {result.best_epoch}" if result.epochs else "weights as they were"
     terminal.say(
-        f"best of {result.epochs} epochs: {result.best_epoch}; threshold {result.threshold:.2f}, "
+        f"{weights}; threshold {result.threshold:.2f}, "
         f"{result.postprocess.describe()}; on the validation split, at the store's resolution, per-image mean "
         f"Dice {dice:.4f}, Jaccard {jaccard:.4f}{mark}"
     )

@@ -126,6 +126,17 @@ class Exposure:
             raise ValueError(f"it does not say rightly what it has seen ({error!r})") from error
 
 
+def comparable_kinds(samples: Iterable[Sample]) -> tuple[str, ...]:
+    """By which of `KINDS` some of these samples could be known again in anybody's model; the closest first.
+
+    A near-duplicate is known by the archives' id of a picture that it looks like, or by its own.
+    """
+    found = {key.partition("=")[0] for sample in samples for key in _keys_known_everywhere(sample)}
+    if "id" in found:
+        found.add("near")
+    return tuple(kind for kind in KINDS if kind in found)
+
+
 def _keys_known_everywhere(sample: Sample) -> set[str]:
     """The keys of a sample that mean the same in everybody's folders, each in its one spelling."""
     keys = {f"sha256={sample.sha256}", f"id={sample.id}", *sample.keys}

@@ -9,9 +9,11 @@ import numpy as np
 
 from lesionctl.evaluate.comparison import Comparison, compare_all
 from lesionctl.evaluate.subgroups import Subgroup, subgroups
+from lesionctl.progress import Progress, Silent, track
 from lesionctl.scoring.bootstrap import Estimate, GroupBootstrap, estimate_means, interval
 from lesionctl.scoring.counts import Counts
-from lesionctl.scoring.overlap import FIGURES, NOT_POOLED
+from lesionctl.scoring.group_histograms import estimate_probabilities
+from lesionctl.scoring.overlap import pooled_figures
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +45,8 @@ class Summary:
         per_image: The mean over pictures of every figure of a picture, with 95 % intervals.
         quartiles: Of the same figures.
         pooled: The overlap figures of all pixels together, with 95 % intervals.
-        probabilities: The figures that need no threshold, of all pixels together; empty for masks.
+        probabilities: The figures that need no threshold, of all pixels together, with 95 % intervals where each
+            group's probabilities could be kept; empty for masks.
         confusion: Pixels by truth and prediction, of all pictures together.
         mean_confusion: The mean over pictures of each one's share of its picture, in [0, 1]: tp, fp, fn, tn.
         subgroups: The worst first.
@@ -53,7 +56,7 @@ class Summary:
     per_image: dict[str, Estimate]
     quartiles: dict[str, Quartiles]
     pooled: dict[str, Estimate]
-    probabilities: dict[str, float]
+    probabilities: dict[str, Estimate]
     confusion: Counts
     mean_confusion: dict[str, float]
     subgroups: list[Subgroup]
@@ -73,6 +76,7 @@ class Analysis:
         groups: How many groups they are in.
         resamples: Of the bootstrap.
         seed: Of the bootstrap.
+        has_intervals: Whether there are resamples, and groups enough for an interval.
         summaries: One for each side; the first is what was asked about, the others are what it is compared with.
         comparisons: Of every two sides, the earlier with the later.
     """
@@ -81,6 +85,7 @@ class Analysis:
     groups: int
     resamples: int
     seed: int
+    has_intervals: bool
     summaries: list[Summary]
     comparisons: list[Comparison]
 
@@ -90,7 +95,14 @@ class Analysis:
         return len(self.summaries[0].evaluation.images)
 
 
-def analyse(evaluations: Sequence[Evaluation], cases: Cases, *, resamples: int = 10_000, seed: int = 0) -> Analysis:
+def analyse(
+    evaluations: Sequence[Evaluation],
+    cases: Cases,
+    *,
+    resamples: int = 10_000,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Analysis:
     """Say what the scores of one or several sides amount to.
 
     Args:
@@ -98,17 +110,20 @@ def analyse(evaluations: Sequence[Evaluation], cases: Cases, *, resamples: int =
         cases: The pictures, with their facts.
         resamples: Of the bootstrap behind every interval; 0: no intervals.
         seed: Of the bootstrap.
+        progress: Who listens.
 
     Raises:
         ValueError: The evaluations are not of the same pictures in the same order.
     """
     bootstrap = GroupBootstrap([image.group for image in evaluations[0].images], resamples, seed)
+    summarised = (_summarise(evaluation, cases, bootstrap, resamples, seed) for evaluation in evaluations)
     return Analysis(
         cases=cases,
         groups=bootstrap.groups,
         resamples=resamples,
         seed=seed,
-        summaries=[_summarise(evaluation, cases, bootstrap, resamples, seed) for evaluation in evaluations],
+        has_intervals=bootstrap.has_intervals,
+        summaries=list(track(progress or Silent(), summarised, "analysing", len(evaluations))),
         comparisons=compare_all(evaluations, bootstrap),
     )
 
@@ -122,9 +137,7 @@ def _summarise(evaluation: Evaluation, cases: Cases, bootstrap: GroupBootstrap, 
         per_image=estimate_means(values, bootstrap),
         quartiles={name: Quartiles(*map(float, np.percentile(found, (25, 50, 75)))) for name, found in values.items()},
         pooled=_pool(counted, bootstrap),
-        probabilities={
-            name: found for name, found in evaluation.board.histogram.figures().items() if found is not None
-        },
+        probabilities=estimate_probabilities(evaluation.board.histogram, evaluation.by_group, bootstrap),
         confusion=evaluation.board.confusion(),
         mean_confusion=_mean_confusion(counted),
         subgroups=subgroups(cases.facts, groups, {name: values[name] for name in SUBGROUP_FIGURES}, resamples, seed),
@@ -133,17 +146,15 @@ def _summarise(evaluation: Evaluation, cases: Cases, bootstrap: GroupBootstrap, 
 
 def _pool(counted: Sequence[Counts], bootstrap: GroupBootstrap) -> dict[str, Estimate]:
     """Overlap figures of all pixels together, and of all pixels of each resample."""
-    draws = [Counts(*map(int, row)) for row in bootstrap.sums(_as_rows(counted))]
-    everything = sum(counted, Counts())
-    pooled = {}
-    for name, overlap in FIGURES.items():
-        if name in NOT_POOLED:
-            continue
-        low, high = None, None
-        if draws and bootstrap.groups > 1:
-            low, high = map(float, interval(np.array([[overlap(draw)] for draw in draws]))[:, 0])
-        pooled[name] = Estimate(overlap(everything), low, high)
-    return pooled
+    everything = pooled_figures(sum(counted, Counts()))
+    if not bootstrap.has_intervals:
+        return {name: Estimate(value, None, None) for name, value in everything.items()}
+    draws = [list(pooled_figures(Counts(*map(int, row))).values()) for row in bootstrap.sums(_as_rows(counted))]
+    lows, highs = interval(np.array(draws)).tolist()
+    return {
+        name: Estimate(value, low, high)
+        for (name, value), low, high in zip(everything.items(), lows, highs, strict=True)
+    }
 
 
 def _mean_confusion(counted: Sequence[Counts]) -> dict[str, float]:

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 
 from lesionctl.dataset.pairs import image_id, list_images, mask_id
 from lesionctl.errors import BadFile, LesionctlError, UsageError
-from lesionctl.evaluate.facts import read_columns, skin_tones_of_store
+from lesionctl.evaluate.facts import AUTOMATIC, DIAGNOSIS, SKIN_TONE, SOURCE, skin_tones_of_store
+from lesionctl.evaluate.gaps import Gap
+from lesionctl.evaluate.metadata import read_columns, spell_id
 from lesionctl.imaging.masks import examine_mask
+from lesionctl.scoring.figures import resolve_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +21,12 @@ if TYPE_CHECKING:
 
     from lesionctl.dataset.samples import Sample, Split
     from lesionctl.dataset.store import Store
+    from lesionctl.errors import Failure
     from lesionctl.imaging.arrays import Mask
+
+BEFORE_FACTS = ("prediction", "id", "source", "group", "seen", "failed")
+COUNTS = ("tp", "fp", "fn", "tn")
+"""What a row of a picture holds beside facts and figures: before them, and between them."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,9 @@ class Cases:
         fold: Of which fold.
         facts: What is known of each item, by column; after scoring with what only its mask can tell, such as how large
             the lesion is.
+        gaps: What is not known of some of them.
+        left_out: After scoring, true masks that could not be used: their pictures are not among the items.
+        remarks: After scoring, true masks that were used and about which a person should know something.
     """
 
     title: str
@@ -66,6 +77,9 @@ class Cases:
     split: Split | None = None
     fold: int | None = None
     facts: list[dict[str, str]] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    left_out: list[Failure] = field(default_factory=list)
+    remarks: list[Failure] = field(default_factory=list)
 
 
 def cases_of_store(
@@ -81,7 +95,7 @@ def cases_of_store(
         by: The columns of these tables that are wanted.
 
     Raises:
-        UsageError: The set has no such fold or split, or no table has such a column.
+        UsageError: The set has no such fold or split, no table has such a column, or a table is of other pictures.
         BadFile: A table is damaged.
     """
     if fold is not None:
@@ -90,13 +104,14 @@ def cases_of_store(
     rows = store.rows(split).tolist()
     if not rows:
         raise UsageError(f"{store.path} has no {split} split", hint="prepare it with --split 70/10/20")
-    tones, columns = skin_tones_of_store(store), read_columns(metadata, by)
+    tones = skin_tones_of_store(store)
+    columns, gaps = read_columns(metadata, by, [store.samples[row].id for row in rows])
 
     def case(row: int) -> Case:
         sample = store.samples[row]
-        known = {"source": sample.source, "diagnosis": sample.diagnosis}
+        known = {SOURCE: sample.source, DIAGNOSIS: sample.diagnosis}
         if tones:
-            known["skin tone"] = tones.get((sample.source, sample.id), "")
+            known[SKIN_TONE] = tones.get((sample.source, sample.id), "")
         return Case(
             id=sample.id,
             source=sample.source,
@@ -104,11 +119,11 @@ def cases_of_store(
             image=sample.image,
             truth=sample.mask,
             read_truth=partial(_read_native_mask, store, row),
-            facts=known | {column: columns.get(sample.id, {}).get(column, "") for column in by},
+            facts=known | _facts_of(columns.get(spell_id(sample.id), {}), by),
             sample=sample,
         )
 
-    return Cases(title, [case(row) for row in rows], store, split, fold)
+    return Cases(title, [case(row) for row in rows], store, split, fold, gaps=gaps)
 
 
 def cases_of_folder(
@@ -129,13 +144,17 @@ def cases_of_folder(
         group_by: The column whose equal values make pictures belong together; without, each stands alone.
 
     Raises:
-        UsageError: A folder is missing or empty, two masks have the same id, or no table has a column.
+        UsageError: A folder is missing or empty, two masks have the same id, no table has a column, or a table is of
+            other pictures.
         BadFile: A table is damaged.
     """
     masks = masks_by_id(truths)
-    pictures = {} if images is None else {image_id(path): path for path in list_images(images)}
+    pictures = {} if images is None else {spell_id(image_id(path)): path for path in list_images(images)}
     wanted = list(dict.fromkeys([*by, *([group_by] if group_by else [])]))
-    columns = read_columns(metadata, wanted)
+    columns, gaps = read_columns(metadata, wanted, sorted(masks))
+    without = sum(name not in pictures for name in masks)
+    if images is not None and without:
+        gaps.append(Gap(without, len(masks), f"without a picture in {images}"))
 
     def case(name: str, mask: Path) -> Case:
         known = columns.get(name, {})
@@ -147,14 +166,26 @@ def cases_of_folder(
             image=pictures.get(name),
             truth=mask,
             read_truth=partial(examine_mask, mask),
-            facts={column: known.get(column, "") for column in by},
+            facts=_facts_of(known, by),
         )
 
-    return Cases(str(truths), [case(name, masks[name]) for name in sorted(masks)])
+    return Cases(str(truths), [case(name, masks[name]) for name in sorted(masks)], gaps=gaps)
+
+
+def _facts_of(known: Mapping[str, str], by: Sequence[str]) -> dict[str, str]:
+    """What a table says of a picture, under names that nothing else has that is known of it."""
+    return {f"{column} (metadata)" if _is_taken(column) else column: known.get(column, "") for column in by}
+
+
+def _is_taken(column: str) -> bool:
+    try:
+        return column in (*AUTOMATIC, *BEFORE_FACTS, *COUNTS) or resolve_name(column) == column
+    except ValueError:  # no figure is called that
+        return False
 
 
 def masks_by_id(folder: Path) -> dict[str, Path]:
-    """The mask files of a folder, by the ids of their pictures.
+    """The mask files of a folder, by the ids of their pictures in their one spelling.
 
     Raises:
         UsageError: It is missing or empty, or two of its files have the same id.
@@ -162,10 +193,11 @@ def masks_by_id(folder: Path) -> dict[str, Path]:
     paths = list_images(folder)
     if not paths:
         raise UsageError(f"{folder} holds no masks")
-    name, times = Counter(mask_id(path) for path in paths).most_common(1)[0]
+    ids = [spell_id(mask_id(path)) for path in paths]
+    name, times = Counter(ids).most_common(1)[0]
     if times > 1:
         raise UsageError(f"{folder} holds {times} masks of '{name}'", hint="keep one of them")
-    return {mask_id(path): path for path in paths}
+    return dict(zip(ids, paths, strict=True))
 
 
 def _read_native_mask(store: Store, row: int) -> tuple[Mask, None]:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from lesionctl.evaluate.evaluation import Evaluation
 
 
+SIGNIFICANT = 0.05
+"""A p-value below this is taken for evidence of a difference, as a 95 % interval without zero is."""
+
+
 class Verdict(StrEnum):
     """What the interval of a difference says of the first side."""
 
@@ -52,6 +56,11 @@ class Difference:
     ties: int
     losses: int
     verdict: Verdict | None
+
+    @property
+    def contested(self) -> bool:
+        """Whether the interval excludes zero, and yet the p-value after Holm's correction is no evidence."""
+        return self.verdict in (Verdict.BETTER, Verdict.WORSE) and self.p_holm >= SIGNIFICANT
 
 
 @dataclass(frozen=True)

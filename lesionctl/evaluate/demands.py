@@ -42,15 +42,6 @@ class Demand:
             UsageError: It is written otherwise, there is no such figure, or less of it is better.
         """
         written, _, value = text.partition("=")
-        try:
-            at_least = float(value)
-        except ValueError:
-            at_least = -1.0
-        if not 0 <= at_least <= 1:
-            raise UsageError(
-                f"'{text}' demands nothing: the value must be a number from 0 to 1",
-                hint="write it as dice=0.88 or pooled.dice=0.9",
-            )
         pooled = written.strip().startswith(_POOLED)
         try:
             name = resolve_name(written.strip().removeprefix(_POOLED))
@@ -66,6 +57,15 @@ class Demand:
                 f"'{text}': there is no such figure of all pixels pooled",
                 hint=f"leave out '{_POOLED}', or demand one of {', '.join(_POOLABLE)}",
             )
+        try:
+            at_least = float(value)
+        except ValueError:
+            at_least = -1.0
+        if not 0 <= at_least <= 1:
+            raise UsageError(
+                f"'{text}' demands nothing: the value must be a number from 0 to 1",
+                hint="write it as dice=0.88 or pooled.dice=0.9",
+            )
         return cls(name, at_least, pooled)
 
     def __str__(self) -> str:
@@ -75,7 +75,8 @@ class Demand:
     def find(self, summary: Summary) -> float | None:
         """The figure of a side; None where it could not be measured."""
         if self.figure in _OF_PROBABILITIES:
-            return summary.probabilities.get(self.figure)
+            found = summary.probabilities.get(self.figure)
+            return None if found is None else found.value
         return (summary.pooled if self.pooled else summary.per_image)[self.figure].value
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lesionctl.errors import Failure
     from lesionctl.nets.model_spec import ModelSpec
     from lesionctl.scoring.counts import Counts
+    from lesionctl.scoring.group_histograms import GroupHistograms
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Origin:
         fold: Of which fold; None where the splits were taken as they stand.
         training_digest: The model's own word on what it was trained and tuned on; empty where it has none.
         seen: How many pictures of the split it has seen; None where it does not say.
+        compared: By which of `KINDS` pictures of the split could be known again.
         complete: Whether it says all that it has seen.
         left_out: Whether those that any of the models has seen were not scored.
     """
@@ -65,6 +67,7 @@ class Origin:
     fold: int | None
     training_digest: str
     seen: SeenCount | None
+    compared: tuple[str, ...]
     complete: bool
     left_out: bool
 
@@ -82,7 +85,13 @@ class Origin:
             "split": str(self.split),
             "fold": self.fold,
             "training_digest": self.training_digest,
-            "seen_in_training": seen and {**seen, "left_out": self.left_out, "complete": self.complete},
+            "seen_in_training": seen
+            and {
+                **seen,
+                "compared_by": list(self.compared),
+                "left_out": self.left_out,
+                "complete": self.complete,
+            },
         }
 
 
@@ -124,10 +133,12 @@ class Evaluation:
         model: The model; None for masks that are made already.
         origin: What a model was scored on, where that is a prepared set; None for masks that are made already.
         images: A score for each picture.
-        failures: Files that could not be used, each with the reason.
-        remarks: Files that were used and about which a person should know something.
+        failures: Its files that could not be used, each with the reason.
+        remarks: Its files that were used and about which a person should know something.
         board: The counts and the histogram of probabilities of all pictures.
-        best_threshold: The threshold with the highest mean Jaccard on these pictures; None where they are a test.
+        by_group: The probabilities of each group of pictures, for intervals; None where there are too many to keep.
+        best_threshold: The threshold with the highest mean Jaccard on these pictures; None where they are no
+            validation split.
     """
 
     prediction: str
@@ -137,6 +148,7 @@ class Evaluation:
     failures: list[Failure] = field(default_factory=list)
     remarks: list[Failure] = field(default_factory=list)
     board: Scoreboard = field(default_factory=Scoreboard)
+    by_group: GroupHistograms | None = None
     best_threshold: float | None = None
 
     def values(self) -> dict[str, list[float]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lesionctl.dataset.exposure import comparable_kinds
 from lesionctl.dataset.samples import Split
 from lesionctl.errors import GateError
 from lesionctl.evaluate.evaluation import Origin
@@ -46,6 +47,7 @@ def pass_leak_gate(
         when = WhenSeen.MARK
     specs = [side.model.spec if side.model else None for side in sides]
     samples = [case.sample for case in cases.items if case.sample is not None]
+    compared = comparable_kinds(samples)
     origins = [
         None
         if spec is None
@@ -55,6 +57,7 @@ def pass_leak_gate(
             fold=cases.fold,
             training_digest=spec.training_digest,
             seen=_look(side.name, spec, samples, cases.title, when, progress),
+            compared=compared,
             complete=spec.seen.complete,
             left_out=when is WhenSeen.SKIP,
         )

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeAlias
 
-from lesionctl.dataset.table import id_column, is_nothing, read_table
+from lesionctl.dataset.table import ID_COLUMNS, id_column, is_nothing, read_table
 from lesionctl.errors import UsageError
 from lesionctl.evaluate.facts import AUTOMATIC
 from lesionctl.evaluate.gaps import Gap
@@ -58,24 +58,24 @@ def read_columns(tables: Sequence[Path], columns: Sequence[str], ids: Sequence[s
                 continue
             name = _id_of_cell(written)
             named[-1].setdefault(name, written)
+            own = facts[name]
             for column in columns:
                 if not is_nothing(row.get(column, "")):
-                    facts[name].setdefault(column, row[column].strip())
+                    own.setdefault(column, row[column].strip())
     for column in columns:
         if column not in known:
             raise UsageError(
                 f"no table of metadata has the column '{column}'", hint=_what_there_is(column, list(known))
             )
     pictures = {spell_id(name) for name in ids}
-    for table, own in zip(tables, named, strict=True):
-        if pictures.isdisjoint(own):
+    for table, written_ids in zip(tables, named, strict=True):
+        if pictures.isdisjoint(written_ids):
+            like = next(iter(written_ids.values()), "")
             raise UsageError(
-                f"{table} has no row of these pictures: its ids are like '{next(iter(own.values()), '')}', theirs like "
-                f"'{ids[0]}'",
-                hint="the column of ids is one of isic_id, image_id, image_name, id, image, or the first: name pictures "
-                "there as their files are named",
+                f"{table} has no row of these pictures: its ids are like '{like}', theirs like '{ids[0]}'",
+                hint=f"ids are the names of picture files, in a column {', '.join(ID_COLUMNS)}, or else in the first",
             )
-    missing = sum(not any(spell_id(name) in own for own in named) for name in ids) if tables else 0
+    missing = sum(not any(spell_id(name) in written_ids for written_ids in named) for name in ids) if tables else 0
     gap = Gap(missing, len(ids), f"not in {' or '.join(map(str, tables))}")
     return dict(facts), [gap] if missing else []
 

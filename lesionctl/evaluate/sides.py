@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from lesionctl.errors import BadFile, Failure
 from lesionctl.evaluate.cases import masks_by_id
 from lesionctl.evaluate.evaluation import ModelFacts
+from lesionctl.evaluate.metadata import spell_id
 from lesionctl.imaging.masks import examine_mask
 from lesionctl.runtime.stream import segment_files_with_each
 
@@ -83,7 +84,7 @@ class FolderSide:
 
     Attributes:
         name: What people are told it is.
-        masks: Its files by the ids of their pictures.
+        masks: Its files by the ids of their pictures, see `masks_by_id`.
         model: None: the masks are made already.
 
     Raises:
@@ -102,9 +103,9 @@ class FolderSide:
         Raises:
             BadFile: There is none, or it cannot be read.
         """
-        if case.id not in self.masks:
+        path = self.masks.get(spell_id(case.id))
+        if path is None:
             raise BadFile(case.truth, f"{self.name} has no prediction for it")
-        path = self.masks[case.id]
         mask, remark = examine_mask(path)
         return Answer(path, mask, remark=remark)
 

@@ -34,7 +34,7 @@ class Subgroup:
         value: What these are, such as "female", or "45 to 60" (both ends included) where numbers were cut.
         n: How many pictures.
         groups: In how many groups (lesions, patients) they are.
-        figures: The mean over the pictures of each figure; without an interval where there is but one group.
+        figures: The mean over the pictures of each figure; without an interval where there are too few groups.
     """
 
     column: str

@@ -7,7 +7,14 @@ import io
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from lesionctl import __version__
+from lesionctl.evaluate.cases import BEFORE_FACTS, COUNTS
+from lesionctl.scoring.figures import tolerance_of
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lesionctl.errors import Failure
     from lesionctl.evaluate.analysis import Analysis, Summary
     from lesionctl.evaluate.comparison import Comparison, Difference
     from lesionctl.evaluate.evaluation import ModelFacts
@@ -17,22 +24,25 @@ SCHEMA = 2
 """Version of what `to_dict` gives; another one means that a key has gone or means something else."""
 
 _CONFIDENCE = 0.95  # of every interval of an analysis
-_BEFORE_FACTS = ("prediction", "id", "source", "group", "seen", "failed")
-_COUNTS = ("tp", "fp", "fn", "tn")
 
 
 def to_dict(analysis: Analysis) -> dict[str, Any]:
     """The whole in JSON's forms, as `evaluation.schema.json`, which lies beside this module, describes them."""
     cases = analysis.cases
+    tolerances = {name: tolerance_of(name) for name in analysis.summaries[0].per_image}
     return {
         "schema": SCHEMA,
+        "program": f"lesionctl {__version__}",
         "truth": cases.title,
         "n": analysis.n,
         "groups": analysis.groups,
         "resolution": "each truth mask's own size",
+        "tolerances": {name: asdict(tolerance) for name, tolerance in tolerances.items() if tolerance is not None},
         "store_digest": None if cases.store is None else cases.store.info.digest,
         "split": None if cases.split is None else str(cases.split),
         "fold": cases.fold,
+        "truths": {"left_out": _failures(cases.left_out), "remarks": _remarks(cases.remarks)},
+        "gaps": [asdict(gap) for gap in cases.gaps],
         "bootstrap": {
             "resamples": analysis.resamples,
             "seed": analysis.seed,
@@ -49,15 +59,14 @@ def to_csv(analysis: Analysis) -> str:
 
     Its columns: the side, the picture's id, source and group, whether the model has seen it in training (1, 0, or
     nothing where that cannot be known), whether there was no prediction that could be used (1 or 0), what is known of
-    it, its counts of pixels, every figure. What is known under the name of another column is called `… (metadata)`.
+    it, its counts of pixels, every figure.
     """
     figures = list(analysis.summaries[0].per_image)
-    taken = {*_BEFORE_FACTS, *_COUNTS, *figures}
     known = list(dict.fromkeys(column for facts in analysis.cases.facts for column in facts))
-    headings = [f"{column} (metadata)" if column in taken else column for column in known]
+    known = [column for column in known if column not in BEFORE_FACTS]  # the source stands there already
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*_BEFORE_FACTS, *headings, *_COUNTS, *figures])
+    writer.writerow([*BEFORE_FACTS, *known, *COUNTS, *figures])
     for summary in analysis.summaries:
         for image, facts in zip(summary.evaluation.images, analysis.cases.facts, strict=True):
             seen = "" if image.seen is None else int(image.seen)
@@ -89,7 +98,7 @@ def _summary(summary: Summary) -> dict[str, Any]:
             for name, estimate in summary.per_image.items()
         },
         "pooled": {name: asdict(estimate) for name, estimate in summary.pooled.items()},
-        "probabilities": summary.probabilities,
+        "probabilities": {name: asdict(estimate) for name, estimate in summary.probabilities.items()},
         "confusion_pixels": asdict(summary.confusion),
         "mean_confusion": summary.mean_confusion,
         "best_threshold": evaluation.best_threshold,
@@ -103,9 +112,17 @@ def _summary(summary: Summary) -> dict[str, Any]:
             }
             for part in summary.subgroups
         ],
-        "failures": [{"path": str(failure.path), "reason": failure.reason} for failure in evaluation.failures],
-        "remarks": [{"path": str(remark.path), "remark": remark.reason} for remark in evaluation.remarks],
+        "failures": _failures(evaluation.failures),
+        "remarks": _remarks(evaluation.remarks),
     }
+
+
+def _failures(found: Sequence[Failure]) -> list[dict[str, str]]:
+    return [{"path": str(failure.path), "reason": failure.reason} for failure in found]
+
+
+def _remarks(found: Sequence[Failure]) -> list[dict[str, str]]:
+    return [{"path": str(remark.path), "remark": remark.reason} for remark in found]
 
 
 def _model(model: ModelFacts) -> dict[str, Any]:

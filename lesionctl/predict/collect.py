@@ -52,9 +52,14 @@ class Collection:
         self._polygons = CocoFile(polygons) if polygons else None
         self._sheet = ContactSheet(contact_sheet) if contact_sheet else None
 
-    def wishes(self, form: MaskForm) -> Wishes:
-        """What they need of each picture."""
-        return Wishes(form, polygons=self._polygons is not None, thumbnail=self._sheet is not None)
+    def wishes(self, form: MaskForm, *, measures: bool) -> Wishes:
+        """What they need of each picture; `measures`: somebody else needs those."""
+        return Wishes(
+            form,
+            measures=measures or bool(self._rows),
+            polygons=self._polygons is not None,
+            thumbnail=self._sheet is not None,
+        )
 
     def forget(self, jobs: Sequence[Job]) -> None:
         """Drop what is in the files about pictures that are predicted anew."""

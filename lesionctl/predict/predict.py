@@ -40,11 +40,13 @@ class Wishes:
 
     Attributes:
         form: How many bits a pixel of a mask has.
+        measures: Size, place, shape and colours of the lesion.
         polygons: The outline as polygons.
         thumbnail: A small picture with the outline.
     """
 
     form: MaskForm = MaskForm.GREY8
+    measures: bool = True
     polygons: bool = False
     thumbnail: bool = False
 
@@ -130,7 +132,7 @@ def _finish(job: Job, segmented: Segmented, segmenter: Segmenter, wishes: Wishes
         probabilities=job.probabilities,
         width=frame.width,
         height=frame.height,
-        measures=measure(mask, segmented.view, frame),
+        measures=measure(mask, segmented.view, frame) if wishes.measures else None,
         confidence=found.confidence,
         flags=found.flags,
         seconds=segmented.seconds,
@@ -161,12 +163,15 @@ def _look_again(job: Job, prediction: Prediction, segmenter: Segmenter, wishes: 
     prediction = replace(
         prediction, image=job.image, mask=job.mask, overlay=job.overlay, probabilities=job.probabilities
     )
-    if not (wishes.polygons or wishes.thumbnail):
+    unmeasured = wishes.measures and prediction.measures is None
+    if not (wishes.polygons or wishes.thumbnail or unmeasured):
         return Outcome(prediction)
     mask: Mask = read_mask(job.mask)
     thumbnail = None
-    if wishes.thumbnail:
+    if wishes.thumbnail or unmeasured:
         decoded = decode(job.image, segmenter.spec.size, max_pixels)
         frame = segmenter.spec.frame(decoded.height, decoded.width)
-        thumbnail = draw_thumbnail(frame.shrink(decoded.image), frame, mask)
+        view = frame.shrink(decoded.image)
+        thumbnail = draw_thumbnail(view, frame, mask) if wishes.thumbnail else None
+        prediction = replace(prediction, measures=measure(mask, view, frame)) if unmeasured else prediction
     return Outcome(prediction, trace(mask) if wishes.polygons else None, thumbnail)

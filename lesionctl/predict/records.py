@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from lesionctl.imaging.measures import Measures
@@ -35,7 +36,8 @@ COLUMNS = (
 - `model`, `model_digest`, `threshold`: the model, the SHA-256 of its file in hex, and the probability above which a
   pixel is lesion
 
-What does not exist is null: everything from `left` to `colours` where nothing was found.
+What does not exist is null: everything from `left` to `colours` where nothing was found, and from `lesion_pixels` on where
+nothing was measured.
 """
 
 
@@ -50,7 +52,7 @@ class Prediction:
         probabilities: The file of probabilities that was written, if it was asked for.
         width: Width of the upright picture and of its mask, in pixels.
         height: Height of both, in pixels.
-        measures: Size, place, shape and colours of the lesion.
+        measures: Size, place, shape and colours of the lesion; None where nobody asked for them.
         confidence: In [0, 1]; None where it cannot be told.
         flags: Why a person should look at the mask; empty where nothing is wrong.
         seconds: Of work that this picture took.
@@ -65,7 +67,7 @@ class Prediction:
     probabilities: Path | None
     width: int
     height: int
-    measures: Measures
+    measures: Measures | None
     confidence: float | None
     flags: tuple[str, ...]
     seconds: float
@@ -75,7 +77,7 @@ class Prediction:
 
     def to_dict(self) -> dict[str, Any]:
         """The same in JSON's forms: a flat row whose keys are `COLUMNS`, where their units are told."""
-        found = self.measures
+        found = self.measures or _UNMEASURED
         left, top, right, bottom = found.bounding_box or (None,) * 4
         x, y = found.centroid or (None,) * 2
         return {
@@ -86,7 +88,7 @@ class Prediction:
             "width": self.width,
             "height": self.height,
             "lesion_pixels": found.lesion_pixels,
-            "lesion_percent": round(found.lesion_percent, 4),
+            "lesion_percent": _rounded(found.lesion_percent, 4),
             "regions": found.regions,
             "left": left,
             "top": top,
@@ -114,25 +116,35 @@ class Prediction:
         Raises:
             KeyError: A column is missing.
         """
-        box = tuple(row[name] for name in ("left", "top", "right", "bottom"))
-        centroid = (row["centroid_x"], row["centroid_y"])
         overlay, probabilities = (row[name] and Path(row[name]) for name in ("overlay", "probabilities"))
         return cls(
             image=Path(row["image"]),
             mask=Path(row["mask"]),
             overlay=overlay,
             probabilities=probabilities,
-            measures=Measures(
-                bounding_box=None if box[0] is None else box,
-                centroid=None if centroid[0] is None else centroid,
-                colours=None if row["colours"] is None else tuple(row["colours"]),
-                **{name: row[name] for name in ("lesion_pixels", "lesion_percent", "regions", "diameter")},
-                **{name: row[name] for name in ("asymmetry", "border_irregularity")},
-            ),
+            measures=_measures(row),
             flags=tuple(row["flags"]),
             **{name: row[name] for name in ("width", "height", "confidence", "seconds")},
             **{name: row[name] for name in ("model", "model_digest", "threshold")},
         )
+
+
+# Such a row has no figures, not even zeros: nobody looked.
+_UNMEASURED: Any = SimpleNamespace(**dict.fromkeys(field.name for field in fields(Measures)))
+
+
+def _measures(row: Mapping[str, Any]) -> Measures | None:
+    if row["lesion_pixels"] is None:
+        return None
+    box = tuple(row[name] for name in ("left", "top", "right", "bottom"))
+    centroid = (row["centroid_x"], row["centroid_y"])
+    return Measures(
+        bounding_box=None if box[0] is None else box,
+        centroid=None if centroid[0] is None else centroid,
+        colours=None if row["colours"] is None else tuple(row["colours"]),
+        **{name: row[name] for name in ("lesion_pixels", "lesion_percent", "regions", "diameter")},
+        **{name: row[name] for name in ("asymmetry", "border_irregularity")},
+    )
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

@@ -53,6 +53,10 @@ class ThresholdSearch:
         """Add a picture by what `jaccard_at_each_threshold` says of it."""
         self._jaccards.append(jaccards)
 
+    def __len__(self) -> int:
+        """Pictures added so far."""
+        return len(self._jaccards)
+
     def best(self) -> float:
         """The threshold with the highest per-image mean Jaccard: the middle of those that do equally well.
 

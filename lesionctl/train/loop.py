@@ -62,7 +62,7 @@ class TrainResult:
     Attributes:
         model: The model file: the best epoch's weights and what validation chose for them.
         epochs: Epochs that were trained.
-        best_epoch: The best of them, from 1.
+        best_epoch: The best of them, from 1; 0 where none was trained.
         threshold: The model's threshold.
         postprocess: What is done to its masks.
         validation: Per-image mean figures of the model on the validation split, at the store's resolution.
@@ -191,6 +191,8 @@ def _train(
             loss += part.detach()
         return loss
 
+    if ranks.first and not options.epochs:
+        save_model(out / "model.safetensors", spec, ema.module.state_dict())
     forget_peak_memory(compute)
     with listen_for_stop() as stop:
         while unfinished():
@@ -289,11 +291,12 @@ def _finish(
     progress: Progress,
 ) -> TrainResult:
     """Give the best epoch's weights what serves the validation split best: threshold, post-processing, limits."""
+    model, remark = out / "model.safetensors", remark_on(seen)
     try:
-        record.curves(state.history)
+        if state.history:
+            record.curves(state.history)
     except MissingExtra as error:
         progress.warn(f"no curves.png: {error.what} ({error.hint})")
-    model, remark = out / "model.safetensors", remark_on(seen)
     _, net = load_model(model)
     best = TorchSegmenter(spec, net, compute)
     decision = choose_decision(lambda: predict_rows(best, store, val_rows))

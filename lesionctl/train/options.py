@@ -73,7 +73,8 @@ class TrainOptions:
         loss: What is made small.
         label_smoothing: How far the truth is moved from 0 and 1 towards one half, in [0, 1).
         fold: Which fold of a prepared set to validate on; None takes its splits as they stand.
-        epochs: Passes over the training split.
+        epochs: Passes over the training split; 0 trains nothing: threshold, post-processing and limits are chosen anew
+            for the weights of `init`.
         repeat: How often an epoch shows each picture; 0 chooses: once, or as often as 32 steps need.
         batch_size: Pictures per forward pass in each process; `AUTO_BATCH_SIZE` takes what fits.
         accumulate: Forward passes per step.
@@ -151,7 +152,7 @@ class TrainOptions:
             "widths": bool(self.widths) and min(self.widths) > 0,
             "size": self.size >= 32,
             "label_smoothing": 0 <= self.label_smoothing < 1,
-            "epochs": self.epochs >= 1,
+            "epochs": self.epochs >= (0 if self.init else 1),
             "repeat": self.repeat >= 0,
             "batch_size": self.batch_size >= AUTO_BATCH_SIZE,
             "accumulate": self.accumulate >= 1,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from lesionctl.evaluate.cases import Cases
 from lesionctl.evaluate.evaluation import Evaluation, ImageScore
 from lesionctl.scoring.boundary import boundary_figures
 from lesionctl.scoring.counts import count
+from lesionctl.scoring.group_histograms import GroupHistograms
 from lesionctl.scoring.probability import ProbabilityHistogram
 
 PICTURES = 32  # in so many groups that Wilcoxon's test need not try all signs
@@ -32,12 +35,16 @@ def shown(capsys, monkeypatch):
     return run
 
 
-def side(name, shift, *, probabilities=False):
+ONE = np.ones((20, 60), bool)
+RIGHT = count(ONE, ONE)
+
+
+def side(name, shift, *, probabilities=False, pictures=PICTURES):
     """A side whose masks are `shift` columns to the right of the truth: 10 of 20 by 40 columns and 10 rows."""
     evaluation = Evaluation(name)
     truth = np.zeros((20, 60), bool)
     truth[5:15, 10:30] = True
-    for number in range(PICTURES):
+    for number in range(pictures):
         mask = np.roll(truth, shift if number else 0, axis=1)  # of the first picture each is right
         histogram = ProbabilityHistogram()
         if probabilities:
@@ -51,8 +58,9 @@ def side(name, shift, *, probabilities=False):
 
 
 def analysed(*evaluations, resamples=200, facts=None):
-    facts = facts or [{"sex": "female" if number % 2 else "male"} for number in range(PICTURES)]
-    return analyse(evaluations, Cases("some.store, test split", [None] * PICTURES, facts=facts), resamples=resamples)
+    pictures = len(evaluations[0].images)
+    facts = facts or [{"sex": "female" if number % 2 else "male"} for number in range(pictures)]
+    return analyse(evaluations, Cases("some.store, test split", [None] * pictures, facts=facts), resamples=resamples)
 
 
 def row(lines, name):
@@ -113,6 +121,58 @@ def test_of_more_than_two_sides_every_pair_is_told_in_short(shown):
     assert sum("a tie" in line for line in lines) == 6 * 3 + 1  # and what a tie is
 
 
+def test_too_few_groups_for_an_interval_are_said_to_be(shown):
+    sides = [side(name, shift, probabilities=True, pictures=18) for name, shift in (("near", 2), ("far", 4))]
+    lines = shown(analysed(*sides))
+    assert "No intervals: 9 groups, too few groups for an interval." in lines
+    assert "No verdicts: 9 groups, too few groups for an interval." in lines
+    compared = lines[lines.index("near less far, mean per image") :]
+    assert [cell.strip() for cell in row(compared, "Dice (F1)") if cell][2] == "–"
+    assert [cell.strip() for cell in row(compared, "Dice (F1)") if cell][-1] == "–"
+    assert not any("too few" in line for line in shown(analysed(*sides, resamples=0)))
+
+
+def test_subgroups_of_too_few_groups_are_said_to_be(shown):
+    facts = [{"site": "arm" if number < 12 else "leg"} for number in range(PICTURES)]  # of 6 and of 10 groups
+    lines = shown(analysed(side("run", 5), facts=facts))
+    arm, leg = (row(lines, f"site: {site}") for site in ("arm", "leg"))
+    assert arm[-1].strip() == "too few groups"
+    assert leg[-1].strip().startswith("0.7500")
+
+
+def test_figures_of_probabilities_have_intervals_or_it_is_said_why_not(shown):
+    run = side("run", 5, probabilities=True)
+    assert "No intervals of these: the groups are too many to keep each one's pixels." in shown(analysed(run))
+    run.by_group = GroupHistograms()
+    truth = np.zeros((20, 60), bool)
+    truth[5:15, 10:30] = True
+    for image in run.images:
+        histogram = ProbabilityHistogram()
+        histogram.update(np.roll(truth, 5, axis=1).astype(np.float32), truth)
+        run.by_group.add(image.group, histogram)
+    lines = shown(analysed(run))
+    assert not any("too many" in line for line in lines)
+    cells = [
+        cell.strip() for cell in row(lines[lines.index("probabilities, all pixels pooled") :], "Brier score") if cell
+    ]
+    assert re.fullmatch(r"0\.\d{4}  0\.\d{4}–0\.\d{4}", "  ".join(cells[1:]))
+
+
+def test_a_verdict_that_the_p_value_does_not_bear_out_has_a_footnote(shown):
+    # Six of ten groups are ahead and none is behind: p is 2 / 2⁶, and Holm's more than 0.05.
+    ahead, behind = (side(name, 4, pictures=20) for name in ("ahead", "behind"))
+    ahead.images[1:12] = [
+        replace(image, counts=RIGHT, boundary=boundary_figures(ONE, ONE)) for image in ahead.images[1:12]
+    ]
+    lines = shown(analysed(ahead, behind))
+    assert [
+        cell.strip() for cell in row(lines[lines.index("ahead less behind, mean per image") :], "Dice (F1)") if cell
+    ][-1] == "better *"
+    assert "*: the interval excludes zero, but p after Holm's correction is 0.05 or more." in lines
+    plain = shown(analysed(side("near", 2), side("far", 4)))
+    assert not any(line.startswith("*:") for line in plain)
+
+
 def test_without_resamples_no_interval_is_shown_or_spoken_of(shown):
     lines = shown(analysed(side("run", 5), resamples=0))
     assert [cell.strip() for cell in row(lines, "Dice (F1)") if cell][1:] == ["0.7578", "0.7500", "0.7578"]
@@ -134,7 +194,9 @@ def test_remarks_are_named_up_to_ten_files(capsys):
     one, other = side("one", 2), side("other", 2)
     grey = [Failure(Path(f"{number}.png"), "grey") for number in range(12)]
     one.remarks, other.remarks = grey[:11], grey[1:]
-    warn_of_remarks(analysed(one, other, resamples=0), Terminal())
+    analysis = analysed(one, other, resamples=0)
+    analysis.cases.remarks.append(Failure(Path("truth.png"), "grey"))
+    warn_of_remarks(analysis, Terminal())
     said = capsys.readouterr().err.splitlines()
-    assert said[0] == "warning: 0.png: grey"
-    assert said[9:] == ["warning: 9.png: grey", "warning: and 2 more files like these; --json names them all"]
+    assert said[:2] == ["warning: truth.png: grey", "warning: 0.png: grey"]
+    assert said[9:] == ["warning: 8.png: grey", "warning: and 3 more files like these; --json names them all"]

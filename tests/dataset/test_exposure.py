@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lesionctl.dataset.exposure import Exposure, SeenCount
+from lesionctl.dataset.exposure import Exposure, SeenCount, comparable_kinds
 
 
 @pytest.mark.parametrize(
@@ -170,3 +170,19 @@ def test_anything_else_is_a_value_error(values):
 
 def test_the_numbers_are_not_shown():
     assert repr(Exposure(frozenset({1, 2}))) == "Exposure(complete=False)"
+
+
+@pytest.mark.parametrize(
+    ("about", "kinds"),
+    [
+        ([{"name": "001", "keys": ("lesion_id=7", "patient_id=12")}], ("sha256",)),
+        ([{"name": "001"}, {"name": "isic_0000001_crop"}], ("sha256", "id", "near")),
+        ([{"name": "001", "keys": ("near=ISIC_0000001",)}], ("sha256", "near")),
+        (
+            [{"name": "001", "keys": ("lesion=IL_1234567",)}, {"name": "002", "keys": ("patient=IP_1234567",)}],
+            ("sha256", "lesion_id", "patient_id"),
+        ),
+    ],
+)
+def test_pictures_can_be_known_again_by_what_means_something_everywhere_alone(make_sample, about, kinds):
+    assert comparable_kinds([make_sample(**one) for one in about]) == kinds

@@ -24,8 +24,20 @@ def test_columns_of_a_table_join_by_id(six, tmp_path):
     (tmp_path / "table.csv").write_text("isic_id,age,site\nISIC_0000002,45,back\nISIC_0000004,60,\n")
     cases = cases_of_store(six, Split.TEST, metadata=[tmp_path / "table.csv"], by=["age"])
     assert [case.facts["age"] for case in cases.items] == ["45", "", "60", ""]
+    assert [str(gap) for gap in cases.gaps] == [f"2 of 4 pictures are not in {tmp_path / 'table.csv'}"]
     with pytest.raises(UsageError, match="'colour'"):
         cases_of_store(six, Split.TEST, metadata=[tmp_path / "table.csv"], by=["colour"])
+
+
+@pytest.mark.parametrize("column", ["diagnosis", "skin tone", "lesion area", "id", "group", "tp", "dice", "nsd_2px"])
+def test_a_column_of_a_table_never_takes_the_place_of_what_is_known_anyway(six, demo, tmp_path, column):
+    (tmp_path / "table.csv").write_text(f"isic_id,{column}\nISIC_0000002,own\nDEMO_0000001,own\n")
+    table = {"metadata": [tmp_path / "table.csv"], "by": [column]}
+    first = cases_of_store(six, Split.TEST, **table).items[0]
+    assert first.facts == {"source": "set", "diagnosis": "", f"{column} (metadata)": "own"}
+    assert {f"{column} (metadata)"} == {
+        name for case in cases_of_folder(demo / "masks", **table).items for name in case.facts
+    }
 
 
 def test_skin_tones_come_from_the_set_s_own_fingerprint(store_path):

@@ -19,7 +19,7 @@ def found(per_image=None, pooled=None, probabilities=None):
         name="run",
         per_image={name: Estimate(value, None, None) for name, value in (per_image or {}).items()},
         pooled={name: Estimate(value, None, None) for name, value in (pooled or {}).items()},
-        probabilities=probabilities or {},
+        probabilities={name: Estimate(value, None, None) for name, value in (probabilities or {}).items()},
     )
     return SimpleNamespace(summaries=[first, SimpleNamespace(name="other")])
 
@@ -50,6 +50,7 @@ def test_how_people_write_a_demand(text, demand):
         ("dice=-0.1", "from 0 to 1", "dice=0.88"),
         ("dics=0.8", "did you mean dice", "dice=0.88"),
         ("=0.8", "no figure ''", "dice=0.88"),
+        ("hd95=4", "the lower hd95 is, the better", "demand one of dice, jaccard"),
         ("hd95=0.5", "the lower hd95 is, the better", "demand one of dice, jaccard"),
         ("ece=0.1", "the lower expected_calibration_error", "roc_auc"),
         ("pooled.thresholded_jaccard=0.8", "all pixels pooled", "leave out 'pooled.'"),

@@ -1,4 +1,4 @@
-"""What is known of pictures beside their scores, at the cuts of each class and with tables as people have them."""
+"""What is known of pictures beside their scores, at the cuts of each class."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from PIL import Image as Pillow
 
 from lesionctl.dataset.store import open_store
-from lesionctl.errors import BadFile, UsageError
-from lesionctl.evaluate.facts import automatic_facts, read_columns, skin_tone_of, skin_tones_of_store
+from lesionctl.errors import BadFile
+from lesionctl.evaluate.facts import AUTOMATIC, automatic_facts, skin_tone_of, skin_tones_of_store
 from lesionctl.imaging.masks import read_mask
 
 
@@ -43,6 +43,7 @@ def test_lesion_area_at_its_cuts(lesion, expected):
 def test_full_mask_is_over_a_fifth_and_touches_the_border():
     facts = automatic_facts(np.ones((10, 10), bool))
     assert (facts["lesion area"], facts["touches the border"]) == ("over 20 %", "yes")
+    assert set(facts) < set(AUTOMATIC)
 
 
 @pytest.mark.parametrize(
@@ -159,72 +160,3 @@ def test_picture_that_cannot_be_read_is_a_bad_file(tmp_path):
 def test_picture_of_another_size_than_its_truth_is_a_bad_file(tmp_path):
     with pytest.raises(BadFile, match=r"a\.png: 60×40 pixels, its truth 40×60"):
         skin_tone_of(write_skin(tmp_path / "a.png", 40, 60), np.zeros((60, 40), bool))
-
-
-@pytest.fixture
-def write_table(tmp_path):
-    """A function that writes a table and returns its path."""
-
-    def write(text, name="metadata.csv"):
-        path = tmp_path / name
-        path.write_bytes(text.encode())
-        return path
-
-    return write
-
-
-def test_columns_of_a_spreadsheets_table_by_id(write_table):
-    table = write_table("\ufeffisic_id,sex,age\r\nA,female, 45 \r\nB,,50\r\nC,unknown,NA\r\n")
-    assert read_columns([table], ["sex", "age"]) == {"A": {"sex": "female", "age": "45"}, "B": {"age": "50"}, "C": {}}
-    assert read_columns([table], ["age"])["A"] == {"age": "45"}
-
-
-def test_first_row_that_says_something_is_right(write_table):
-    one = write_table("image_id,sex\nA,\nA,female\nA,male\nB,NA\n", "one.csv")
-    other = write_table("site,id,sex\narm,A,male\nleg,B,male\narm,D,female\n", "other.csv")
-    assert read_columns([one, other], ["sex", "site"]) == {
-        "A": {"sex": "female", "site": "arm"},
-        "B": {"sex": "male", "site": "leg"},
-        "D": {"sex": "female", "site": "arm"},
-    }
-
-
-def test_rows_without_an_id_are_no_pictures(write_table):
-    table = write_table("id,sex\n,male\nA,female\n  \n")
-    assert read_columns([table], ["sex"]) == {"A": {"sex": "female"}}
-
-
-def test_ids_are_compared_as_they_are_written(write_table):
-    table = write_table("id,sex\nISIC_0000001_downsampled,male\nisic_0000002,male\n003,male\n")
-    assert set(read_columns([table], ["sex"])) == {"ISIC_0000001_downsampled", "isic_0000002", "003"}
-
-
-@pytest.mark.parametrize(
-    ("column", "hint"),
-    [
-        ("age", "some near names: age_approx"),
-        ("Anatom_Site", "some near names: anatom_site_general"),
-        ("SEX", "some near names: sex"),
-        ("hospital", "there are: isic_id, age_approx, sex, anatom_site_general"),
-    ],
-)
-def test_column_that_no_table_has_is_named_with_near_ones(write_table, column, hint):
-    tables = [write_table("isic_id,age_approx\nA,45\n", "1.csv"), write_table("isic_id,sex,anatom_site_general\nA,,\n")]
-    with pytest.raises(UsageError, match=f"no table of metadata has the column '{column}'") as caught:
-        read_columns(tables, ["sex", column])
-    assert caught.value.hint == hint
-
-
-def test_column_without_any_table_hints_at_metadata():
-    with pytest.raises(UsageError, match="no table of metadata has the column 'sex'") as caught:
-        read_columns([], ["sex"])
-    assert caught.value.hint == "name the table with --metadata FILE.csv"
-
-
-def test_column_that_is_there_but_says_nothing_is_no_mistake(write_table):
-    assert read_columns([write_table("id,sex\nA,\n")], ["sex"]) == {"A": {}}
-
-
-def test_table_that_cannot_be_read_is_a_bad_file(tmp_path):
-    with pytest.raises(BadFile, match=r"none\.csv"):
-        read_columns([tmp_path / "none.csv"], ["sex"])

@@ -35,7 +35,8 @@ def test_marked_pictures_are_scored_and_the_result_says_so(six, knows_two, liste
     assert len(listener.warnings) == 1
     assert "the figures are not those of a test" in listener.warnings[0]
     assert evaluation.origin.to_dict()["seen_in_training"] == {
-        "pictures": 2, "of": 4, "by": {"id": 1, "lesion_id": 1}, "left_out": False, "complete": True,
+        "pictures": 2, "of": 4, "by": {"id": 1, "lesion_id": 1},
+        "compared_by": ["sha256", "id", "near", "lesion_id"], "left_out": False, "complete": True,
     }  # fmt: skip
 
 

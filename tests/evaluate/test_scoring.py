@@ -46,7 +46,7 @@ def test_drawn_pictures_of_any_orientation_fit_their_masks(store_path, dark_is_l
         assert (counts.tp + counts.fn) / (sample.height * sample.width) == pytest.approx(
             sample.lesion_fraction, abs=1e-6
         )
-    assert evaluation.board.roc_auc() > 0.6  # lesions are darker than skin
+    assert evaluation.board.histogram.roc_auc() > 0.6  # lesions are darker than skin
 
 
 def test_the_mask_file_itself_is_of_no_account(six, dark_is_lesion, score_model):
@@ -71,6 +71,31 @@ def test_pictures_that_are_gone_or_of_another_size_count_as_nothing_found_and_ar
     assert [failure.path.name for failure in evaluation.failures] == ["gone.png", "taller.png"]
     nothing_found = Counts(tp=0, fp=0, fn=40 * 16, tn=40 * 48)
     assert [image.counts for image in evaluation.images] == [nothing_found, HALF_RIGHT, nothing_found, HALF_RIGHT]
+
+
+def test_a_picture_on_which_a_model_failed_stays_in_the_figures_of_probabilities(
+    six, dark_is_lesion, tmp_path, score_model
+):
+    samples = list(six.samples)
+    samples[2] = replace(samples[2], image=tmp_path / "gone.png")
+    whole = score_model(dark_is_lesion(), six).board.histogram
+    found = score_model(dark_is_lesion(), replace(six, samples=samples)).board.histogram
+    assert found.pixels == whole.pixels == 4 * 40 * 64
+    # Wrong by 1 are of each other picture the quarter beside the lesion, and of this one the quarter that is lesion.
+    assert (whole.brier(), found.brier()) == (0.25, 0.25)
+    # Of the lesion 3 quarters have 1 and one has 0; of the background 3 of 12 quarters have 1.
+    assert whole.roc_auc() == pytest.approx(2 / 3 + 1 / 3 / 2)
+    assert found.roc_auc() == pytest.approx(3 / 4 * (9 / 12 + 3 / 12 / 2) + 1 / 4 * (9 / 12 / 2))
+
+
+def test_where_a_model_fails_on_all_of_the_validation_split_there_is_no_best_threshold(
+    six, dark_is_lesion, tmp_path, score_model
+):
+    samples = [replace(sample, image=tmp_path / "gone.png") for sample in six.samples]
+    evaluation = score_model(dark_is_lesion(), replace(six, samples=samples), Split.VALIDATION)
+    assert [image.failed for image in evaluation.images] == [True]
+    assert evaluation.best_threshold is None
+    assert evaluation.board.histogram.figures()["brier"] == 0.25  # its lesion is a quarter
 
 
 def test_damaged_masks_stop_it(six, dark_is_lesion, score_model):
@@ -133,15 +158,16 @@ def test_models_that_look_alike_share_the_decoding_and_score_as_each_alone(
     store_path, dark_is_lesion, score_models, score_model, monkeypatch
 ):
     store, decoded = open_store(store_path), []
-    monkeypatch.setattr(stream, "decode", lambda path, at_least: decoded.append(path) or decode(path, at_least))
+    monkeypatch.setattr(stream, "decode", lambda path, *how: decoded.append(path) or decode(path, *how))
     together = score_models([dark_is_lesion(), dark_is_lesion(threshold=0.4)], store)
     assert len(decoded) == len(store.rows(Split.TEST)) == 3
     alone = [score_model(dark_is_lesion(threshold=threshold), store) for threshold in (0.5, 0.4)]
     assert [evaluation.images for evaluation in together] == [evaluation.images for evaluation in alone]
 
 
-def test_a_threshold_is_looked_for_on_validation_and_never_on_a_test(six, dark_is_lesion, score_model):
+def test_a_threshold_is_looked_for_on_validation_alone(six, dark_is_lesion, score_model):
     assert score_model(dark_is_lesion(), six, Split.TEST).best_threshold is None
+    assert score_model(dark_is_lesion(), six, Split.TRAIN).best_threshold is None  # nor on what was learned
     # Half of the picture has probability 1 and half 0, so that every threshold does equally well: the middle one.
     assert score_model(dark_is_lesion(), six, Split.VALIDATION).best_threshold == 0.5
 

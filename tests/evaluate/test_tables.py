@@ -9,9 +9,11 @@ from dataclasses import fields
 from importlib.resources import files
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
+from lesionctl import __version__
 from lesionctl.dataset.exposure import KINDS, SeenCount
 from lesionctl.dataset.samples import Split
 from lesionctl.errors import Failure
@@ -19,12 +21,15 @@ from lesionctl.evaluate.analysis import analyse
 from lesionctl.evaluate.cases import Cases
 from lesionctl.evaluate.comparison import Verdict
 from lesionctl.evaluate.evaluation import Evaluation, ImageScore, ModelFacts, Origin
+from lesionctl.evaluate.gaps import Gap
 from lesionctl.evaluate.tables import SCHEMA, to_csv, to_dict
 from lesionctl.imaging.postprocess import Postprocess
 from lesionctl.scoring.counts import Counts
+from lesionctl.scoring.group_histograms import GroupHistograms
 from lesionctl.scoring.probability import ProbabilityHistogram
 
-FACTS = [{"sex": "female", "id": "a, b"}, {"sex": "male", "id": ""}, {"sex": "male"}]
+FACTS = [{"sex": "female", "id (metadata)": "a, b"}, {"sex": "male", "id (metadata)": ""}, {"sex": "male"}]
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 RIGHT = Counts(tp=10, tn=90)  # Dice 1, Jaccard 1
 HALF = Counts(tp=10, fp=10, fn=10, tn=70)  # Dice 1/2, Jaccard 1/3
 MISSED = Counts(fn=25, tn=75)  # Dice 0
@@ -48,18 +53,22 @@ def valid(schema):
 
 
 def side(name, *counted, failed=(), seen=None, **about):
-    """An evaluation of pictures A, B and C; A and B are of one group."""
+    """An evaluation of pictures A, B, C …; A and B are of one group."""
     evaluation = Evaluation(name, **about)
     for number, counts in enumerate(counted):
-        of_group = "lesion=1" if number < 2 else "lesion=2"
-        image = ImageScore("ABC"[number], "set", of_group, counts, {"hd95": number}, seen, failed=number in failed)
+        boundary = {"hd95": number, "nsd_2.5px": 0.5}
+        image = ImageScore(
+            LETTERS[number], "set", f"lesion={max(1, number)}", counts, boundary, seen, failed=number in failed
+        )
         evaluation.images.append(image)
         evaluation.board.add(counts)
     return evaluation
 
 
 def analysed(*evaluations, resamples=50, **about):
-    return analyse(evaluations, Cases("truth", [None] * 3, **{"facts": FACTS, **about}), resamples=resamples, seed=3)
+    n = len(evaluations[0].images)
+    about = {"facts": (FACTS * n)[:n], **about}
+    return analyse(evaluations, Cases("truth", [None] * n, **about), resamples=resamples, seed=3)
 
 
 def test_the_schema_is_one_and_lets_nothing_else_pass(schema):
@@ -83,6 +92,7 @@ def test_the_schema_knows_what_its_types_can_say(schema):
     assert verdicts == [*map(str, (Verdict.BETTER, Verdict.TIE, Verdict.WORSE)), None]
     assert schema["properties"]["split"]["enum"] == [*map(str, Split), None]
     assert list(schema["$defs"]["seen"]["properties"]["by"]["properties"]) == list(KINDS)
+    assert schema["$defs"]["seen"]["properties"]["compared_by"]["items"]["enum"] == list(KINDS)
     steps = schema["$defs"]["model"]["properties"]["postprocess"]["required"]
     assert steps == [field.name for field in fields(Postprocess)]
     known = schema["$defs"]["evaluation"]["properties"]["probabilities"]["properties"]
@@ -97,14 +107,15 @@ def test_figures_of_a_folder_by_hand(valid):
     (found,) = result["evaluations"]
     assert (found["prediction"], found["model"], found["seen_in_training"]) == ("masks", None, None)
     dice = found["per_image"]["dice"]
-    # Means of the three: groups' sums are 1.5 of two pictures and 0 of one, so that draws give 0, 0.5 or 0.75.
-    assert (dice["mean"], dice["low"], dice["high"]) == (0.5, 0, 0.75)
+    assert (dice["mean"], dice["low"], dice["high"]) == (0.5, None, None)  # two groups are too few
     assert (dice["lower_quartile"], dice["median"], dice["upper_quartile"]) == (0.25, 0.5, 0.75)
     assert found["per_image"]["hd95"]["mean"] == 1
     assert found["confusion_pixels"] == {"tp": 20, "fp": 10, "fn": 35, "tn": 235}
     assert found["pooled"]["jaccard"]["value"] == pytest.approx(20 / 65)
     assert "hd95" not in found["pooled"]
     assert found["mean_confusion"]["fn"] == pytest.approx(0.35 / 3)
+    assert result["program"] == f"lesionctl {__version__}"
+    assert result["tolerances"] == {"nsd_2.5px": {"value": 2.5, "unit": "px"}}
     assert (found["probabilities"], found["best_threshold"], result["comparisons"]) == ({}, None, [])
     male = next(part for part in found["subgroups"] if part["value"] == "male")
     assert (male["column"], male["n"], male["groups"], male["figures"]["dice"]["mean"]) == ("sex", 2, 2, 0.25)
@@ -117,19 +128,37 @@ def test_without_resamples_there_are_no_intervals(valid):
 
 
 def test_two_sides_are_compared(valid):
-    (compared,) = valid(analysed(side("a", RIGHT, RIGHT, HALF), side("b", RIGHT, HALF, HALF)))["comparisons"]
+    same = [RIGHT] * 9
+    one, other = side("a", RIGHT, RIGHT, HALF, *same), side("b", RIGHT, HALF, HALF, *same)
+    (compared,) = valid(analysed(one, other))["comparisons"]
     assert (compared["one"], compared["other"]) == ("a", "b")
     dice = compared["differences"]["dice"]
-    assert dice["difference"] == pytest.approx(0.5 / 3)
-    assert (dice["wins"], dice["ties"], dice["losses"], dice["verdict"]) == (1, 2, 0, "a tie")
+    assert dice["difference"] == pytest.approx(0.5 / 12)
+    assert (dice["wins"], dice["ties"], dice["losses"], dice["verdict"]) == (1, 11, 0, "a tie")
+    assert 0 == dice["low"] < dice["high"]
     assert set(compared["differences"]) > {"dice", "hd95"}
+
+
+def test_of_a_model_figures_of_probabilities_have_intervals(valid):
+    evaluation = side("m", *[RIGHT] * 12, by_group=GroupHistograms())
+    for number, image in enumerate(evaluation.images):
+        histogram = ProbabilityHistogram()
+        histogram.update(np.array([[0.9, 0.1 + 0.05 * number]], np.float32), np.array([[True, False]]))
+        evaluation.board.histogram.merge(histogram)
+        evaluation.by_group.add(image.group, histogram)
+    (found,) = valid(analysed(evaluation))["evaluations"]
+    assert list(found["probabilities"]) == list(histogram.figures())
+    for estimate in found["probabilities"].values():
+        assert estimate["low"] <= estimate["value"] <= estimate["high"]
 
 
 def test_what_a_model_is_and_what_it_has_seen(valid, tiny_spec, tmp_path):
     (tmp_path / "m.safetensors").write_bytes(bytes(1000))
     model = ModelFacts(tiny_spec, 7, "torch fp32 on cpu", (tmp_path / "m.safetensors",))
     seen = SeenCount(1, 3, {"sha256": 1})
-    origin = Origin("cd" * 32, Split.VALIDATION, 0, tiny_spec.training_digest, seen, complete=True, left_out=False)
+    origin = Origin(
+        "cd" * 32, Split.VALIDATION, 0, tiny_spec.training_digest, seen, ("sha256", "id"), complete=True, left_out=False
+    )
     evaluation = side("m", RIGHT, HALF, MISSED, seen=True, model=model, origin=origin, best_threshold=0.3)
     store = SimpleNamespace(info=SimpleNamespace(digest="cd" * 32))
     result = valid(analysed(evaluation, store=store, split=Split.VALIDATION, fold=0))
@@ -151,6 +180,7 @@ def test_what_a_model_is_and_what_it_has_seen(valid, tiny_spec, tmp_path):
         "pictures": 1,
         "of": 3,
         "by": {"sha256": 1},
+        "compared_by": ["sha256", "id"],
         "left_out": False,
         "complete": True,
     }
@@ -161,7 +191,18 @@ def test_failures_and_remarks_are_named(valid, tmp_path):
     evaluation = side("masks", RIGHT, HALF, MISSED, failed=(2,))
     evaluation.failures.append(Failure(tmp_path / "C.png", "too small"))
     evaluation.remarks.append(Failure(tmp_path / "A.png", "grey"))
-    (found,) = valid(analysed(evaluation))["evaluations"]
+    about = {
+        "left_out": [Failure(tmp_path / "D.png", "empty")],
+        "remarks": [Failure(tmp_path / "B.png", "grey too")],
+        "gaps": [Gap(2, 3, "not in table.csv")],
+    }
+    result = valid(analysed(evaluation, **about))
+    assert result["truths"] == {
+        "left_out": [{"path": str(tmp_path / "D.png"), "reason": "empty"}],
+        "remarks": [{"path": str(tmp_path / "B.png"), "remark": "grey too"}],
+    }
+    assert result["gaps"] == [{"pictures": 2, "of": 3, "what": "not in table.csv"}]
+    (found,) = result["evaluations"]
     assert found["failures"] == [{"path": str(tmp_path / "C.png"), "reason": "too small"}]
     assert found["remarks"] == [{"path": str(tmp_path / "A.png"), "remark": "grey"}]
 

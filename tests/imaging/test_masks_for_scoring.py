@@ -70,9 +70,6 @@ def test_nothing_is_remarked_of_black_and_white_in_sixteen_bits(tmp_path, kind, 
 @pytest.mark.parametrize(
     ("values", "lesion", "remark"),
     [
-        ((0, 1), [False, False], "its highest value is 1: nothing in it is above 128 (save lesion as 255)"),
-        ((1, 1), [False, False], "its highest value is 1: nothing in it is above 128 (save lesion as 255)"),
-        ((0, 128), [False, False], "its highest value is 128: nothing in it is above 128"),
         ((0, 129), [False, True], "it holds the grey values 0 and 129; lesion is what is above 128"),
         ((0, 1, 255), [False, False, True], "it holds the grey values 0, 1 and 255; lesion is what is above 128"),
         ((0, 200, 255), [False, True, True], "it holds the grey values 0, 200 and 255; lesion is what is above 128"),
@@ -83,8 +80,6 @@ def test_nothing_is_remarked_of_black_and_white_in_sixteen_bits(tmp_path, kind, 
             [False] * 9 + [True] * 9,
             "it holds 18 grey values from 0 to 255 (anti-aliased?); lesion is what is above 128",
         ),
-        ((0, 256), [False, False], "its highest value is 256: nothing in it is above 33023"),
-        ((0, 33023), [False, False], "its highest value is 33023: nothing in it is above 33023"),  # 128 × 256 + 255
         ((0, 33024), [False, True], "it holds the grey values 0 and 33024; lesion is what is above 33023"),
         (
             tuple(range(0, 65536, 4369)),  # 65535 / 15; 7 of 15 parts are below a half
@@ -100,25 +95,38 @@ def test_what_is_not_black_and_white_is_remarked(tmp_path, values, lesion, remar
     assert read_mask(path).tolist() == [lesion]
 
 
+@pytest.mark.parametrize("values", [(0, 1), (1, 1), (0, 1, 2), (0, 128), (0, 256), (0, 33023)])
+def test_what_is_neither_black_nor_above_128_is_no_mask(tmp_path, values):
+    path, above = saved_as(tmp_path, "PNG", grey(*values)), 128 if max(values) < 256 else 33023  # 128 × 256 + 255
+    with pytest.raises(BadFile) as raised:
+        examine_mask(path)
+    reason = f"its highest value is {max(values)}: nothing in it is above {above} (save lesion as 255)"
+    assert (raised.value.path, raised.value.reason) == (path, reason)
+    assert not read_mask(path).any()
+
+
+def coloured(mode, colour):
+    """Black, and a pixel of a colour."""
+    if mode == "RGB":
+        return Pillow.fromarray(np.array([[BLACK, colour]], np.uint8))
+    picture = Pillow.fromarray(np.array([[0, 1]], np.uint8)).convert("P")
+    picture.putpalette([*BLACK, *colour])
+    return picture
+
+
 @pytest.mark.parametrize("mode", ["RGB", "P"])
-@pytest.mark.parametrize(
-    ("colour", "lesion", "remark"),
-    [
-        # ITU-R 601: 0.299 × 255 = 76; 0.299 × 128 = 38; (0.299 + 0.587) × 255 = 226
-        (RED, False, "as grey, its highest value is 76: nothing in it is above 128"),
-        ((128, 0, 0), False, "as grey, its highest value is 38: nothing in it is above 128"),
-        ((255, 255, 0), True, "as grey, it holds the grey values 0 and 226; lesion is what is above 128"),
-        ((1, 1, 1), False, "as grey, its highest value is 1: nothing in it is above 128 (save lesion as 255)"),
-    ],
-)
-def test_colours_are_remarked_by_their_grey(tmp_path, mode, colour, lesion, remark):
-    if mode == "P":
-        picture = Pillow.fromarray(np.array([[0, 1]], np.uint8)).convert("P")
-        picture.putpalette([*BLACK, *colour])
-    else:
-        picture = Pillow.fromarray(np.array([[BLACK, colour]], np.uint8))
-    mask, said = examine_mask(saved_as(tmp_path, "PNG", picture))
-    assert (mask.tolist(), said) == ([[False, lesion]], remark)
+def test_colours_are_remarked_by_their_grey(tmp_path, mode):
+    mask, said = examine_mask(saved_as(tmp_path, "PNG", coloured(mode, (255, 255, 0))))
+    # ITU-R 601: (0.299 + 0.587) × 255 = 226
+    assert said == "as grey, it holds the grey values 0 and 226; lesion is what is above 128"
+    assert mask.tolist() == [[False, True]]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "P"])
+@pytest.mark.parametrize(("colour", "highest"), [(RED, 76), ((128, 0, 0), 38), ((1, 1, 1), 1)])  # 0.299 × 255 = 76
+def test_colours_that_are_dark_as_grey_are_no_lesion(tmp_path, mode, colour, highest):
+    with pytest.raises(BadFile, match=f"as grey, its highest value is {highest}: nothing in it is above 128"):
+        examine_mask(saved_as(tmp_path, "PNG", coloured(mode, colour)))
 
 
 def test_lossy_mask_is_remarked(tmp_path):
@@ -162,6 +170,10 @@ def test_examined_mask_is_turned_upright(tmp_path, mode):
 def test_examined_mask_is_the_one_that_is_read(tmp_path_factory, levels):
     path = tmp_path_factory.getbasetemp() / "examined_levels.png"
     Pillow.fromarray(levels).save(path)
+    if 0 < levels.max() <= 128:
+        with pytest.raises(BadFile, match="nothing in it is above 128"):
+            examine_mask(path)
+        return
     mask, remark = examine_mask(path)
     np.testing.assert_array_equal(mask, levels > 128)
     assert (remark is None) == np.isin(levels, (0, 255)).all()

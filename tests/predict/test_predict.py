@@ -177,3 +177,14 @@ def test_polygons_and_thumbnails_of_what_was_done_before_come_from_its_mask(benc
     for one, other in zip(again, anew, strict=True):
         assert one.polygons == other.polygons
         assert np.array_equal(one.thumbnail, other.thumbnail)
+
+
+def test_measures_are_made_where_they_are_wanted_also_of_what_was_done_before(bench, plan):
+    jobs, without, with_them = plan(), Wishes(measures=False), Wishes()
+    with Manifest(bench.out, recipe_of("a"), Shard()) as manifest:
+        first = list(predict(bench.segmenter, jobs, without, manifest=manifest))
+    assert {outcome.prediction.measures for outcome in first} == {None}
+    with Manifest(bench.out, recipe_of("a"), Shard()) as manifest:
+        again = list(predict(bench.segmenter, jobs, with_them, done=manifest.done(jobs, Existing.REFUSE)))
+    anew = list(predict(bench.segmenter, jobs, with_them))
+    assert [one.prediction.measures for one in again] == [other.prediction.measures for other in anew]

@@ -73,3 +73,11 @@ def test_a_row_is_read_back_as_it_was_written(prediction):
     assert (back.image, back.measures.bounding_box, back.flags) == (
         prediction.image, prediction.measures.bounding_box, prediction.flags,
     )  # fmt: skip
+
+
+def test_what_was_not_measured_is_null_and_not_zero():
+    row = replace(FOUND, measures=None).to_dict()
+    assert tuple(row) == COLUMNS
+    measured = COLUMNS[COLUMNS.index("lesion_pixels") : COLUMNS.index("colours") + 1]
+    assert {row[name] for name in measured} == {None}
+    assert Prediction.from_dict(row).measures is None

@@ -248,7 +248,7 @@ def test_a_bundled_model_has_a_twin_that_was_made_from_it(name):
     from lesionctl.runtime.onnx_segmenter import OnnxSegmenter
 
     twin = OnnxSegmenter(BUNDLED_MODELS / f"{name}.onnx", "cpu")
-    assert twin.source == digest_of(find_model(name)), "make it again: see lesionctl/models/README.md"
+    assert twin.source == digest_of(find_model(name)), f"lesionctl export {name} --precision fp16 makes it"
     assert twin.spec == read_model_spec(find_model(name))
     assert twin._path.stat().st_size <= 12_000_000
 

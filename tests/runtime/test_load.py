@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 from lesionctl.errors import BadFile, UsageError
-from lesionctl.export.export import export_model
-from lesionctl.export.formats import Format, Storage
 from lesionctl.runtime import load
 from lesionctl.runtime.load import bundled_models, find_model, find_models, load_segmenter
 from lesionctl.runtime.precision import Precision
@@ -119,10 +117,9 @@ def test_several_models_answer_as_one(folds, model_file, tiny_spec):
     assert load_segmenter([str(model_file)], "cpu", Precision.FP32).spec == tiny_spec
 
 
-def test_torch_and_onnx_answer_together(model_file, tmp_path):
+def test_torch_and_onnx_answer_together(model_file, tiny_onnx):
     pytest.importorskip("onnxruntime")
-    export_model(model_file, tmp_path / "tiny.onnx", Format.ONNX, Storage.FP32, [])
-    segmenter = load_segmenter([str(model_file), str(tmp_path / "tiny.onnx")], "cpu", Precision.FP32)
+    segmenter = load_segmenter([str(model_file), str(tiny_onnx)], "cpu", Precision.FP32)
     assert re.fullmatch(r"torch fp32 cpu \+ (onnxruntime|openvino) fp32 cpu", segmenter.backend)
     picture = np.random.default_rng(0).integers(0, 256, (10, 20, 3), dtype=np.uint8)
     alone = load_segmenter(str(model_file), "cpu", Precision.FP32).segment([picture])

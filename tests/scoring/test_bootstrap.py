@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from lesionctl.scoring import bootstrap as module
-from lesionctl.scoring.bootstrap import Estimate, GroupBootstrap, estimate_means, interval
+from lesionctl.scoring.bootstrap import FEWEST_GROUPS, Estimate, GroupBootstrap, estimate_means, interval
 
 GROUPS = ["b", "a", "b", "c", "a", "b"]  # a: 2 pictures, b: 3, c: 1
 VALUES = np.array([[0.1, 10.0], [0.2, 20.0], [0.3, 30.0], [0.4, 40.0], [0.5, 50.0], [0.6, 60.0]])
@@ -117,12 +117,13 @@ def test_values_of_other_pictures_are_refused():
 
 
 def test_estimates_have_the_mean_over_pictures_within_their_interval():
-    values = {"dice": VALUES[:, 0].tolist(), "hd95": VALUES[:, 1].tolist()}
-    bootstrap = GroupBootstrap(GROUPS, 2000)
+    many = np.concatenate([VALUES] * 2)
+    values = {"dice": many[:, 0].tolist(), "hd95": many[:, 1].tolist()}
+    bootstrap = GroupBootstrap(own_groups(12), 2000)
     estimates = estimate_means(values, bootstrap)
     assert list(estimates) == ["dice", "hd95"]
     assert estimates["dice"].value == pytest.approx(0.35)
-    low, high = interval(bootstrap.means(VALUES)).tolist()
+    low, high = interval(bootstrap.means(many)).tolist()
     assert estimates["dice"] == Estimate(float(np.mean(values["dice"])), low[0], high[0])
     assert estimates["hd95"] == Estimate(float(np.mean(values["hd95"])), low[1], high[1])
     assert estimates["dice"].low < 0.35 < estimates["dice"].high
@@ -130,15 +131,46 @@ def test_estimates_have_the_mean_over_pictures_within_their_interval():
 
 @pytest.mark.parametrize(
     ("groups", "resamples"),
-    [(["a"], 100), (["a"] * 6, 100), (GROUPS, 0)],
-    ids=["one picture", "one group", "no resamples"],
+    [(["a"], 100), (["a"] * 60, 100), (own_groups(9) * 5, 100), (own_groups(30), 0)],
+    ids=["one picture", "one group", "nine groups", "no resamples"],
 )
-def test_one_group_or_no_resamples_give_no_interval(groups, resamples):
-    values = VALUES[: len(groups), 0].tolist()
+def test_fewer_than_ten_groups_or_no_resamples_give_no_interval(groups, resamples):
+    values = np.resize(VALUES[:, 0], len(groups)).tolist()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         estimates = estimate_means({"dice": values}, GroupBootstrap(groups, resamples))
     assert estimates == {"dice": Estimate(float(np.mean(values)), None, None)}
+
+
+def test_ten_groups_are_enough_for_an_interval():
+    estimate = estimate_means({"dice": [0.5] * 5 + [0.7] * 5}, GroupBootstrap(own_groups(10), 500))["dice"]
+    assert 0.5 <= estimate.low < 0.6 < estimate.high <= 0.7
+    assert FEWEST_GROUPS == 10
+
+
+@pytest.mark.parametrize("kept", [0, 200 * 3], ids=["drawn anew", "kept"])
+@pytest.mark.parametrize("at_once", [7, 2**20])
+def test_draws_that_are_kept_are_those_that_are_drawn_anew(monkeypatch, kept, at_once):
+    expected = GroupBootstrap(GROUPS, 200, seed=7).sums(VALUES)
+    monkeypatch.setattr(module, "_COUNTS_KEPT", kept)
+    monkeypatch.setattr(module, "_COUNTS_AT_ONCE", at_once)
+    drawn = []
+    count = module._count_draws
+    monkeypatch.setattr(
+        module, "_count_draws", lambda counts, random: drawn.append(len(counts)) or count(counts, random)
+    )
+    bootstrap = GroupBootstrap(GROUPS, 200, seed=7)
+    for _ in range(3):
+        np.testing.assert_allclose(bootstrap.sums(VALUES), expected, rtol=1e-14)
+    assert sum(drawn) == (200 if kept else 600)
+
+
+def test_counts_are_kept_in_the_fewest_bytes():
+    for groups, kind in ((255, np.uint8), (256, np.uint16)):
+        bootstrap = GroupBootstrap(own_groups(groups), 20)
+        bootstrap.sums(np.ones((groups, 1)))
+        assert bootstrap._kept.dtype == kind
+        assert bootstrap._kept.sum(1, dtype=int).tolist() == [groups] * 20
 
 
 def test_no_figures_have_no_estimates():

@@ -7,20 +7,12 @@ import math
 import cv2
 import numpy as np
 import pytest
+import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from lesionctl.scoring.boundary import BAND, DEFAULT_TOLERANCES, Tolerance, boundary_figures
-
-# The second library that distances are compared with.
-monai = pytest.importorskip("monai")
-
-import torch  # noqa: E402
-from monai.metrics import (  # noqa: E402
-    compute_average_surface_distance,
-    compute_hausdorff_distance,
-    compute_surface_dice,
-)
+from lesionctl.scoring.boundary import BAND, boundary_figures
+from lesionctl.scoring.tolerance import DEFAULT_TOLERANCES, Tolerance
 
 H, W = 120, 160  # its diagonal is 200 pixels, and the band of boundary IoU 4
 
@@ -169,6 +161,7 @@ TOLERANCES = (0.0, 1.0, 2.5, 5.0)
 @pytest.mark.filterwarnings("ignore:.*always_return_as_numpy")  # MONAI's own
 @given(blobs() | blobs(LARGE, noises=[0]))  # ragged ones and smooth ones: two ways to find distances
 def test_distances_agree_with_monai(pair):
+    metrics = pytest.importorskip("monai.metrics", reason="the second library is not installed")
     prediction, truth = pair
     assume(prediction.any() and truth.any())
     tensors = [torch.from_numpy(mask.astype(np.float32))[None, None] for mask in pair]
@@ -176,14 +169,14 @@ def test_distances_agree_with_monai(pair):
     # MONAI's results are float32.
     near = {"rel": 1e-5, "abs": 1e-5}
     assert result["hd95"] == pytest.approx(
-        compute_hausdorff_distance(*tensors, include_background=True, percentile=95).item(), **near
+        metrics.compute_hausdorff_distance(*tensors, include_background=True, percentile=95).item(), **near
     )
     # Symmetric there is the mean over the distances of both boundaries together, as here.
     assert result["assd"] == pytest.approx(
-        compute_average_surface_distance(*tensors, include_background=True, symmetric=True).item(), **near
+        metrics.compute_average_surface_distance(*tensors, include_background=True, symmetric=True).item(), **near
     )
     for tolerance in TOLERANCES:
-        expected = compute_surface_dice(*tensors, class_thresholds=[tolerance], include_background=True).item()
+        expected = metrics.compute_surface_dice(*tensors, class_thresholds=[tolerance], include_background=True).item()
         assert result[Tolerance(tolerance, "px").name] == pytest.approx(expected, **near)
 
 

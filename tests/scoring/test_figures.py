@@ -8,9 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from lesionctl.scoring.boundary import Tolerance, boundary_figures
-from lesionctl.scoring.figures import Better, Figure, figure, resolve_name
+from lesionctl.scoring.boundary import boundary_figures
+from lesionctl.scoring.figures import Better, Figure, figure, resolve_name, tolerance_of
 from lesionctl.scoring.overlap import FIGURES
+from lesionctl.scoring.tolerance import Tolerance
 
 PROBABILITY = ("roc_auc", "average_precision", "brier", "expected_calibration_error")
 BOUNDARY = tuple(
@@ -64,6 +65,11 @@ def test_surface_dice_at_any_tolerance():
     )
     assert figure("nsd_2pct").label == "NSD at 2 %"
     assert "no farther than 2 % of the diameter of the disc" in figure("nsd_2pct").definition
+
+
+def test_a_surface_dice_and_no_other_figure_has_a_tolerance():
+    assert (tolerance_of("nsd_2.5px"), tolerance_of("nsd_2pct")) == (Tolerance(2.5, "px"), Tolerance(2, "%"))
+    assert tolerance_of("hd95") is None
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from sklearn import metrics
 
 from lesionctl.imaging.masks import encode_mask, read_mask
 from lesionctl.scoring.counts import Counts, count
-from lesionctl.scoring.overlap import FIGURES
+from lesionctl.scoring.overlap import FIGURES, pooled_figures
 from lesionctl.scoring.scoreboard import Scoreboard
 
 SIDE = 10  # the pictures of the table have 10 x 10 pixels
@@ -126,7 +126,7 @@ def test_all_pixels_of_the_table_pooled(board):
         "specificity": 576 / 717,
         "precision": 268 / 409,
     }
-    figures = board.pooled()
+    figures = pooled_figures(board.confusion())
     assert [figures[name] for name in expected] == exactly(expected.values())
 
 

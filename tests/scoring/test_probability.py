@@ -290,3 +290,13 @@ def test_a_large_picture_needs_little_memory_beside_itself():
     tracemalloc.stop()
     assert histogram.pixels == 4_000_000
     assert peak < 4 * 2**20
+
+
+def test_a_picture_without_an_answer_is_one_of_probability_0():
+    truth = np.array([[True, True, False], [False, False, False]])
+    nothing, zeros = ProbabilityHistogram(), ProbabilityHistogram()
+    nothing.update_with_nothing(truth)
+    zeros.update(np.zeros(truth.shape, np.float32), truth)
+    assert nothing.figures() == zeros.figures()
+    assert (nothing.lesion[0], nothing.background[0], nothing.pixels) == (2, 4, 6)
+    assert nothing.brier() == pytest.approx(2 / 6)  # the lesion's pixels are all wrong

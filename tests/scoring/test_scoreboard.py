@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lesionctl.scoring.counts import Counts
-from lesionctl.scoring.overlap import FIGURES, NOT_POOLED
+from lesionctl.scoring.overlap import FIGURES, NOT_POOLED, pooled_figures
 from lesionctl.scoring.probability import ProbabilityHistogram
 from lesionctl.scoring.scoreboard import Scoreboard
 
@@ -33,7 +33,7 @@ def test_mean_over_pictures(board):
 
 
 def test_all_pixels_pooled(board):
-    figures = board.pooled()
+    figures = pooled_figures(board.confusion())
     assert figures["jaccard"] == pytest.approx(901 / 1010)  # 0.8921
     assert figures["dice"] == pytest.approx(1802 / 1911)  # 0.9430
     assert figures["recall"] == pytest.approx(901 / 1010)
@@ -41,7 +41,11 @@ def test_all_pixels_pooled(board):
 
 
 def test_some_figures_are_about_pictures_alone(board):
-    assert set(FIGURES) - set(board.pooled()) == NOT_POOLED == {"thresholded_jaccard", "volumetric_similarity"}
+    assert (
+        set(FIGURES) - set(pooled_figures(board.confusion()))
+        == NOT_POOLED
+        == {"thresholded_jaccard", "volumetric_similarity"}
+    )
 
 
 def test_confusion_is_the_sum_of_the_counts(board):
@@ -53,16 +57,17 @@ def test_one_picture_is_the_same_both_ways():
     board = Scoreboard()
     board.add(LARGE)
     per_image = board.per_image()
-    assert board.pooled() == {name: value for name, value in per_image.items() if name not in NOT_POOLED}
+    assert pooled_figures(board.confusion()) == {
+        name: value for name, value in per_image.items() if name not in NOT_POOLED
+    }
 
 
 def test_empty_board_has_no_figures():
     board = Scoreboard()
     assert len(board) == 0
     assert board.per_image() == {}
-    assert board.pooled() == {}
     assert board.confusion() == Counts()
-    assert board.roc_auc() is None
+    assert board.histogram.roc_auc() is None
 
 
 def histogram(probability, truth):
@@ -75,11 +80,11 @@ def test_roc_auc_pools_pixels():
     board = Scoreboard()
     board.add(LARGE, histogram([0.9, 0.2], [1, 0]))
     board.add(SMALL, histogram([0.1], [1]))
-    assert board.roc_auc() == pytest.approx(0.5)  # 0.9 is above 0.2, 0.1 is below
+    assert board.histogram.roc_auc() == pytest.approx(0.5)  # 0.9 is above 0.2, 0.1 is below
 
 
 def test_pictures_without_probabilities_have_no_roc_auc(board):
-    assert board.roc_auc() is None
+    assert board.histogram.roc_auc() is None
     assert board.histogram.pixels == 0
 
 

@@ -233,3 +233,20 @@ def test_padded_pictures_and_other_sizes_are_trained_on(demo, tiny_options, tmp_
     result = train(store, tmp_path / "run", replace(tiny_options, epochs=1, precision=Precision.BF16))
     spec = read_model_spec(result.model)
     assert (spec.resize, spec.size) == (ResizeRule.PAD, 64)
+
+
+def test_no_epoch_at_all_chooses_the_decision_anew_and_leaves_the_weights(
+    store_path, tiny_options, tmp_path, model_file, tiny_spec, same_weights
+):
+    options = replace(tiny_options, init=str(model_file), epochs=0)
+    result = train(store_path, tmp_path / "run", options)
+    assert same_weights(result.model, model_file)
+    assert (result.epochs, result.best_epoch) == (0, 0)
+    spec = read_model_spec(result.model)
+    assert (spec.threshold, spec.postprocess) == (result.threshold, result.postprocess)
+    assert spec.familiar is not None
+    assert spec.confidence_limit is not None
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["config.toml", "model.safetensors"]
+    assert train(store_path, tmp_path / "run", options).threshold == result.threshold
+    with pytest.raises(UsageError, match="--epochs cannot be 0"):
+        replace(tiny_options, epochs=0)

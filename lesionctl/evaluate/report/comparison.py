@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lesionctl.evaluate.comparison import SIGNIFICANT
 from lesionctl.evaluate.report.document import Cell, Fold, Paragraph, Plot, Section, Table, Words
 from lesionctl.evaluate.report.drawing import inline
 from lesionctl.evaluate.report.models import cost_table
 from lesionctl.evaluate.report.wording import (
     NOTHING,
+    TOO_FEW,
     count_of,
+    doubt_in_words,
     format_interval,
     format_p,
     format_value,
     in_words,
     label_of,
+    size_in_words,
 )
 from lesionctl.scoring.figures import figure
 from lesionctl.scoring.overlap import FIGURES
 
 if TYPE_CHECKING:
+    from lesionctl.evaluate.analysis import Analysis
     from lesionctl.evaluate.comparison import Comparison
     from lesionctl.evaluate.report.document import Block
     from lesionctl.evaluate.report.material import Material
@@ -37,30 +42,35 @@ def comparison_section(material: Material, *, painted: bool) -> Section:
         title = f"{comparison.one} against {comparison.other}"
         shown = (_table(comparison, material), _plot(comparison, painted=painted))
         if comparison.one == material.names[0]:
-            blocks += [Paragraph(tuple(_verdicts(comparison)), title=title), *shown]
+            blocks += [Paragraph(_verdicts(comparison, material.analysis), title=title), *shown]
         else:
-            blocks.append(Fold(title, (Paragraph(tuple(_verdicts(comparison))), *shown)))
+            blocks.append(Fold(title, (Paragraph(_verdicts(comparison, material.analysis)), *shown)))
     if (costs := cost_table(material)) is not None:
         blocks.append(costs)
     return Section("comparison", "Comparison", tuple(blocks))
 
 
-def _verdicts(comparison: Comparison) -> list[Words]:
+def _verdicts(comparison: Comparison, analysis: Analysis) -> tuple[Words, ...]:
     said = []
+    few = bool(analysis.resamples) and not analysis.has_intervals
+    why = f"{count_of(analysis.groups, 'group')} are {TOO_FEW}" if few else "without an interval"
     for name in ("dice", "jaccard"):
         found = next(difference for difference in comparison.differences if difference.figure == name)
         apart = in_words(name, found.estimate, signed=True)
         verdict = {
-            None: f"{figure(name).label}: {apart}; without an interval nothing follows from it",
-            "better": f"{figure(name).label}: {comparison.one} is better, by {apart}",
-            "worse": f"{figure(name).label}: {comparison.one} is worse, by {apart}",
+            None: f"{figure(name).label}: {apart}; {why}: nothing follows from it",
+            "better": f"{figure(name).label}: {comparison.one} is better, by {size_in_words(found)}",
+            "worse": f"{figure(name).label}: {comparison.one} is worse, by {size_in_words(found)}",
             "a tie": f"{figure(name).label}: a tie; the difference is {apart}, and its interval holds zero",
         }[None if found.verdict is None else str(found.verdict)]
         pictures = count_of(found.wins + found.ties + found.losses, "picture")
         said.append(
-            Words(f"{verdict}. {comparison.one} is ahead on {found.wins:,} of {pictures}, behind on {found.losses:,}.")
+            Words(
+                f"{verdict}{doubt_in_words(found)}. {comparison.one} is ahead on {found.wins:,} of {pictures}, "
+                f"behind on {found.losses:,}."
+            )
         )
-    return said
+    return tuple(said)
 
 
 def _table(comparison: Comparison, material: Material) -> Table:
@@ -95,7 +105,8 @@ def _table(comparison: Comparison, material: Material) -> Table:
         rows=tuple(rows),
         note=f"Difference is {comparison.one} less {comparison.other}, with its paired 95 % interval; the verdict is "
         f"of {comparison.one}, and a tie where the interval holds zero. Holm is the p-value corrected for all figures "
-        "and all pairs of sides. Wins are pictures on which the first is better.",
+        f"and all pairs of sides; from {SIGNIFICANT:g} on it is no evidence, whatever the interval. Wins are pictures "
+        "on which the first is better.",
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from lesionctl.evaluate.report.document import Facts, Fold, Listing, Paragraph, Section, Words
 from lesionctl.evaluate.report.leaks import leak_status
 from lesionctl.evaluate.report.sources import citations_of_source
-from lesionctl.evaluate.report.wording import count_of, join, percent
+from lesionctl.evaluate.report.wording import SPLITS, count_of, join, percent
 
 if TYPE_CHECKING:
     from lesionctl.errors import Failure
@@ -18,20 +18,24 @@ if TYPE_CHECKING:
     from lesionctl.evaluate.report.document import Block
     from lesionctl.evaluate.report.material import Material
 
-_SPLITS = {"train": "training", "val": "validation", "test": "test"}
-
 
 def data_section(material: Material) -> Section:
     """The data: what they are, what each side knew of them, what failed."""
     analysis = material.analysis
-    blocks: list[Block] = [Facts((*_pictures(analysis), *_seen(analysis))), _failures_in_words(analysis)]
+    blocks: list[Block] = [Facts((*_pictures(analysis), *_seen(analysis)))]
+    blocks += [_truths_in_words(analysis), _failures_in_words(analysis)]
+    blocks += _named("true masks", analysis.cases.left_out, analysis.cases.remarks)
     for summary in analysis.summaries:
-        evaluation = summary.evaluation
-        for what, found in (("could not be used", evaluation.failures), ("should be looked at", evaluation.remarks)):
-            if found:
-                title = f"{summary.name}: {count_of(len(found), 'file')} that {what}"
-                blocks.append(Fold(title, (Listing(tuple(_lines(found))),)))
+        blocks += _named(summary.name, summary.evaluation.failures, summary.evaluation.remarks)
     return Section("data", "Data", tuple(blocks))
+
+
+def _named(whose: str, failures: list[Failure], remarks: list[Failure]) -> list[Block]:
+    return [
+        Fold(f"{whose}: {count_of(len(found), 'file')} that {what}", (Listing(tuple(_lines(found))),))
+        for what, found in (("could not be used", failures), ("should be looked at", remarks))
+        if found
+    ]
 
 
 def _pictures(analysis: Analysis) -> list[tuple[str, Words]]:
@@ -42,9 +46,10 @@ def _pictures(analysis: Analysis) -> list[tuple[str, Words]]:
         items.append(("digest", Words(f"SHA-256 {cases.store.info.digest}")))
     if cases.split is not None:
         fold = "" if cases.fold is None else f", fold {cases.fold}"
-        items.append(("split", Words(f"{_SPLITS[str(cases.split)]}{fold}")))
+        items.append(("split", Words(f"{SPLITS[str(cases.split)]}{fold}")))
     groups = f"in {count_of(analysis.groups, 'group')} of pictures that belong together"
     items.append(("pictures", Words(f"{analysis.n:,}, {groups}")))
+    items += [("not known of all", Words(str(gap))) for gap in cases.gaps]
     sources = Counter(case.source for case in cases.items)
     for source, number in sources.most_common():
         items.append(("source", Words(f"{source}, {count_of(number, 'picture')}", citations_of_source(source))))
@@ -79,6 +84,23 @@ def _seen(analysis: Analysis) -> list[tuple[str, Words]]:
         (f"seen in training by {summary.name}", Words(leak_status(summary.evaluation)))
         for summary in analysis.summaries
     ]
+
+
+def _truths_in_words(analysis: Analysis) -> Paragraph:
+    cases = analysis.cases
+    number = len(cases.left_out)
+    said = ["All true masks could be used."]
+    if number:
+        masks = count_of(analysis.n + number, "true mask")
+        said = [f"Of {masks} {number:,} could not be used, and as many pictures were left out for all sides."]
+    grey = [(len(cases.remarks), "of the true masks")]
+    grey += [(len(s.evaluation.remarks), f"of the predictions of {s.name}") for s in analysis.summaries]
+    told = [f"{number:,} {whose}" for number, whose in grey if number]
+    if told:
+        said.append(f"Not plainly black and white, and scored by what is above 128, are {join(told)}.")
+    elif any(summary.evaluation.model is None for summary in analysis.summaries):
+        said.append("All mask files that were used are black and white.")
+    return Paragraph(tuple(map(Words, said)), title="Mask files")
 
 
 def _failures_in_words(analysis: Analysis) -> Paragraph:

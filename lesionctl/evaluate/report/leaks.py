@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lesionctl.dataset.exposure import KINDS
 from lesionctl.evaluate.report.document import Words
-from lesionctl.evaluate.report.wording import count_of
+from lesionctl.evaluate.report.wording import count_of, join
 
 if TYPE_CHECKING:
     from lesionctl.evaluate.analysis import Analysis
@@ -21,7 +22,8 @@ def leak_status(evaluation: Evaluation) -> str:
         return "Cannot be known: the model's file does not say which pictures it was trained and tuned on."
     seen = origin.seen
     if not seen.pictures:
-        none = f"None of the {count_of(seen.of, 'picture')}, by file, id, lesion and patient"
+        kinds = join([KINDS[kind].removeprefix("same ") for kind in origin.compared], "or")
+        none = f"None of the {count_of(seen.of, 'picture')}, by {kinds}"
         if origin.complete:
             return f"{none}."
         return f"{none}, as far as is known: a model that it started from does not say what it has seen."

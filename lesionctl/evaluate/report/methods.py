@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from lesionctl.evaluate.report.document import Paragraph, Section, Words
 from lesionctl.evaluate.report.sources import citations_of_encoder, citations_of_source
 from lesionctl.evaluate.report.training import training_sentences
-from lesionctl.evaluate.report.wording import count_of, join
+from lesionctl.evaluate.report.wording import SPLITS, TOO_FEW, count_of, join
 from lesionctl.nets.spec import ClassicSpec, DeepLabV3PlusSpec
-from lesionctl.scoring.figures import figure
+from lesionctl.scoring.figures import tolerance_of
 
 if TYPE_CHECKING:
     from lesionctl.dataset.store import Store
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from lesionctl.evaluate.report.material import Material
     from lesionctl.evaluate.report.run import Run
 
-_SPLITS = {"train": "training", "val": "validation", "test": "test"}
 _NETWORKS = {
     "unet": ("a U-Net", ("ronneberger2015",)),
     "deeplabv3plus": ("a DeepLabV3+", ("chen2018",)),
@@ -51,7 +50,7 @@ def _data(material: Material) -> list[Words]:
         return said
     store = cases.store if cases.fold is None else cases.store.at_fold(cases.fold)
     numbers = Counter(str(sample.split) for sample in store.samples)
-    parts = join([f"{numbers[name]:,} for {what}" for name, what in _SPLITS.items() if numbers[name]])
+    parts = join([f"{numbers[name]:,} for {what}" for name, what in SPLITS.items() if numbers[name]])
     said.append(
         Words(
             f"The prepared set (digest {store.info.digest[:12]}…) holds {count_of(len(store.samples), 'picture')}: "
@@ -60,7 +59,7 @@ def _data(material: Material) -> list[Words]:
     )
     fold = "" if cases.fold is None else f" of fold {cases.fold} of {store.info.folds}"
     said.append(
-        Words(f"These are its {_SPLITS[str(cases.split)]} split{fold}; the seed of the split is {store.info.seed}.")
+        Words(f"These are its {SPLITS[str(cases.split)]} split{fold}; the seed of the split is {store.info.seed}.")
     )
     if _groups_are_apart(store):
         said.append(Words("No group of pictures (of a lesion, a patient or a file) stands in two splits."))
@@ -103,7 +102,12 @@ def _model(name: str, model: ModelFacts, run: Run | None) -> list[Words]:
         )
     )
     if run is not None and run.best is not None:
-        said.append(Words("Threshold and post-processing were chosen together on the validation pictures."))
+        said.append(
+            Words(
+                "On pictures that it had not learned from, the threshold with the highest mean Jaccard was chosen, "
+                "then the post-processing at that threshold, then the best of the thresholds around it."
+            )
+        )
     return said
 
 
@@ -117,14 +121,17 @@ def _scoring(material: Material) -> list[Words]:
             ("isic2018",),
         ),
         Words("Where both masks are empty, Dice and Jaccard are 1; with no lesion in the truth recall is 1."),
-        Words("A prediction that is missing or cannot be used counts as an empty one."),
+        Words(
+            "A prediction that is missing or cannot be used counts as an empty one, of a model with a probability of 0 "
+            "everywhere; a picture whose true mask cannot be used is left out for all sides."
+        ),
         Words(
             "HD95 and the average symmetric surface distance are between the pixels on both boundaries; where one mask "
             "alone is empty they are the picture's diagonal, where both are they are 0",
             ("maierhein2024",),
         ),
     ]
-    tolerances = [figure(name).label.removeprefix("NSD at ") for name in names if name.startswith("nsd_")]
+    tolerances = [str(tolerance) for name in names if (tolerance := tolerance_of(name)) is not None]
     if tolerances:
         said.append(
             Words(
@@ -148,7 +155,7 @@ def _scoring(material: Material) -> list[Words]:
 def _statistics(material: Material) -> list[Words]:
     analysis = material.analysis
     said = []
-    if analysis.resamples and analysis.groups > 1:
+    if analysis.has_intervals:
         said.append(
             Words(
                 f"Intervals are 95 % percentile intervals of {analysis.resamples:,} bootstrap resamples, drawn by "
@@ -156,6 +163,13 @@ def _statistics(material: Material) -> list[Words]:
                 ("efron1979", "field2007"),
             )
         )
+        kept = [summary.probabilities for summary in analysis.summaries if summary.probabilities]
+        if any(found.low is None for probabilities in kept for found in probabilities.values()):
+            said.append(Words("Figures of probabilities have none: the groups are too many to keep each one's pixels."))
+        elif kept:
+            said.append(Words("Those of probabilities are drawn from probabilities rounded to 256 levels."))
+    elif analysis.resamples:
+        said.append(Words(f"No intervals were computed: {count_of(analysis.groups, 'group')} are {TOO_FEW}."))
     else:
         said.append(Words("No intervals were computed."))
     if analysis.comparisons:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from lesionctl.evaluate.report.run import Run
     from lesionctl.nets.spec import NetSpec
 
+    _Known = tuple[str, ModelFacts, float | None]  # the side's name, the model, its speed
+
 
 def models_section(material: Material, *, painted: bool) -> Section:
     """The models' facts side by side, their speed, their training.
@@ -64,12 +66,20 @@ def cost_table(material: Material) -> Table | None:
     ]
     if len(models) < 2:
         return None
-    rows = (
-        (Cell("parameters"), *(Cell(f"{model.parameters:,}") for _, model, _ in models)),
-        (Cell("size of its files"), *(Cell(format_bytes(model.bytes)) for _, model, _ in models)),
-        (Cell("network alone, pictures/s"), *(Cell(_speed(speed)) for _, _, speed in models)),
-    )
-    return Table("What the models cost", ("", *(name for name, _, _ in models)), rows, _how_fast(material.environment))
+    head = ("", *(name for name, _, _ in models))
+    return Table("What the models cost", head, tuple(_costs(models)), _how_fast(material.environment))
+
+
+def _costs(models: list[_Known]) -> list[tuple[Cell, ...]]:
+    return [
+        _row("parameters", *(f"{model.parameters:,}" for _, model, _ in models)),
+        _row("size of its files", *(format_bytes(model.bytes) for _, model, _ in models)),
+        _row("network alone, pictures/s", *(_speed(speed) for _, _, speed in models)),
+    ]
+
+
+def _row(label: str, *values: str) -> tuple[Cell, ...]:
+    return (Cell(label), *(Cell(value) for value in values))
 
 
 def _network_of(model: ModelFacts) -> str:
@@ -103,27 +113,22 @@ def describe_machine(environment: Mapping[str, Any]) -> str:
     return ", ".join([*parts, *environment["gpus"]])
 
 
-def _table(models: list[tuple[str, ModelFacts, float | None]], environment: Mapping[str, Any]) -> Table:
-    def row(label: str, *values: str) -> tuple[Cell, ...]:
-        return (Cell(label), *(Cell(value) for value in values))
-
+def _table(models: list[_Known], environment: Mapping[str, Any]) -> Table:
     facts = [model for _, model, _ in models]
     specs = [model.spec for model in facts]
     ways = {"squash": "squashed to a square", "pad": "scaled and padded to a square"}
     rows = [
-        row("name in its file", *(spec.name for spec in specs)),
-        row("network", *(_network_of(model) for model in facts)),
-        row("parameters", *(f"{model.parameters:,}" for model in facts)),
-        row("size of its files", *(format_bytes(model.bytes) for model in facts)),
-        row("input", *(f"{spec.size} × {spec.size} px, {ways[str(spec.resize)]}" for spec in specs)),
-        row("threshold", *(f"{spec.threshold:g}" for spec in specs)),
-        row("post-processing", *(spec.postprocess.describe() for spec in specs)),
-        row("run by", *(model.backend for model in facts)),
-        row("network alone, pictures/s", *(_speed(speed) for _, _, speed in models)),
-        row("licence", *(spec.licence for spec in specs)),
-        row("training data", *(spec.training_data for spec in specs)),
-        row("training digest", *(spec.training_digest or "not stated" for spec in specs)),
-        row("files", *(", ".join(map(str, model.files)) for model in facts)),
+        _row("name in its file", *(spec.name for spec in specs)),
+        _row("network", *(_network_of(model) for model in facts)),
+        *_costs(models),
+        _row("input", *(f"{spec.size} × {spec.size} px, {ways[str(spec.resize)]}" for spec in specs)),
+        _row("threshold", *(f"{spec.threshold:g}" for spec in specs)),
+        _row("post-processing", *(spec.postprocess.describe() for spec in specs)),
+        _row("run by", *(model.backend for model in facts)),
+        _row("licence", *(spec.licence for spec in specs)),
+        _row("training data", *(spec.training_data for spec in specs)),
+        _row("training digest", *(spec.training_digest or "not stated" for spec in specs)),
+        _row("files", *(", ".join(map(str, model.files)) for model in facts)),
     ]
     return Table(
         caption="The model by its own file" if len(models) == 1 else "The models by their own files",

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from lesionctl.evaluate.sides import Side
 
 SUFFIXES = (".html", ".md", ".pdf")
-"""The forms of a report."""
+"""The forms of a report, by the end of its name in small or capital letters."""
 
 
 def check_report(path: Path) -> None:
@@ -46,15 +46,16 @@ def check_report(path: Path) -> None:
         MissingExtra: What draws plots or lays out PDF is not installed.
         LesionctlError: The system libraries of the latter are not.
     """
-    if path.suffix not in SUFFIXES:
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
         raise UsageError(f"{path} is no report: its name ends in none of {', '.join(SUFFIXES)}")
     if not path.parent.is_dir():
         raise UsageError(f"{path} cannot be written: there is no directory {path.parent}")
     if path.is_dir():
         raise UsageError(f"{path} cannot be written: it is a directory")
-    if path.suffix != ".md" and find_spec("matplotlib") is None:
+    if suffix != ".md" and find_spec("matplotlib") is None:
         raise MissingExtra("matplotlib", "plot", "a report with plots")
-    if path.suffix == ".pdf":
+    if suffix == ".pdf":
         load_weasyprint()
 
 
@@ -88,10 +89,11 @@ def write_reports(
     material = gather(analysis, sides, command, datetime.now().astimezone(), progress)
     documents: dict[bool, Document] = {}
     for path in paths:
-        painted = path.suffix != ".md"
+        suffix = path.suffix.lower()
+        painted = suffix != ".md"
         if painted not in documents:
             documents[painted] = compose(material, progress, painted=painted)
-        write_bytes(path, _encode(documents[painted], path.suffix))
+        write_bytes(path, _encode(documents[painted], suffix))
         progress.say(f"report: {path}")
 
 

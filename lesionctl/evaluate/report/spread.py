@@ -63,7 +63,8 @@ def _distribution(analysis: Analysis, name: str, *, painted: bool) -> Plot:
 
 
 def _areas(models: list[Summary], name: str) -> str:
-    return join([f"{summary.name} {format_value(name, summary.probabilities.get(name))}" for summary in models])
+    known = [(summary.name, summary.probabilities.get(name)) for summary in models]
+    return join([f"{side} {format_value(name, found.value if found else None)}" for side, found in known])
 
 
 def _roc(models: list[Summary], *, painted: bool) -> Plot:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lesionctl.evaluate.facts import SKIN_TONE
 from lesionctl.evaluate.report.document import Cell, Paragraph, Section, Table, Words
-from lesionctl.evaluate.report.wording import count_of, format_interval, format_value, label_of
+from lesionctl.evaluate.report.wording import TOO_FEW, count_of, format_interval, format_value, label_of
+from lesionctl.scoring.bootstrap import FEWEST_GROUPS
 
 if TYPE_CHECKING:
-    from lesionctl.evaluate.analysis import Summary
+    from lesionctl.evaluate.analysis import Analysis, Summary
     from lesionctl.evaluate.report.document import Block
     from lesionctl.evaluate.report.material import Material
     from lesionctl.evaluate.subgroups import Subgroup
-
-SKIN_TONE = "skin tone"
 
 
 def subgroups_section(material: Material) -> Section:
@@ -37,14 +37,14 @@ def subgroups_section(material: Material) -> Section:
         large = [part for part in summary.subgroups if not part.small]
         small = [part for part in summary.subgroups if part.small]
         if large:
-            blocks.append(_table(f"Subgroups of {summary.name}", large, summary))
+            blocks.append(_table(f"Subgroups of {summary.name}", large, summary, material.analysis))
         if small:
             title = f"Subgroups of {summary.name} with fewer than 10 pictures: too few to say much"
-            blocks.append(_table(title, small, summary))
+            blocks.append(_table(title, small, summary, material.analysis))
     return Section("subgroups", "Subgroups", tuple(blocks))
 
 
-def _table(caption: str, parts: list[Subgroup], summary: Summary) -> Table:
+def _table(caption: str, parts: list[Subgroup], summary: Summary, analysis: Analysis) -> Table:
     names = list(parts[0].figures)
     rows = [
         (
@@ -60,4 +60,9 @@ def _table(caption: str, parts: list[Subgroup], summary: Summary) -> Table:
         *(Cell(format_value(n, summary.per_image[n].value), format_interval(n, summary.per_image[n])) for n in names),
     )
     head = ("part", "pictures", *(label_of(name) for name in names))
-    return Table(caption, head, (*rows, everyone), note="Mean per image, with the 95 % interval.")
+    note = "Mean per image."
+    if analysis.has_intervals:
+        note = "Mean per image, with the 95 % interval."
+        if any(part.groups < FEWEST_GROUPS for part in parts):
+            note += f" Where there is none, there are {TOO_FEW}."
+    return Table(caption, head, (*rows, everyone), note)

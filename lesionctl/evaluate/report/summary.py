@@ -8,7 +8,9 @@ from lesionctl.evaluate.report.document import Cell, Facts, Fold, Paragraph, Sec
 from lesionctl.evaluate.report.leaks import leak_warning
 from lesionctl.evaluate.report.wording import (
     NOTHING,
+    TOO_FEW,
     count_of,
+    doubt_in_words,
     format_interval,
     format_value,
     in_words,
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 _TILES = {
     "dice": "mean over pictures",
     "jaccard": "mean over pictures",
-    "thresholded_jaccard": f"below {THRESHOLD_JACCARD} counts as 0",
+    "thresholded_jaccard": f"below {THRESHOLD_JACCARD} counts as 0 (ISIC 2018)",
     "hd95": "mean over pictures",
 }
 
@@ -59,11 +61,13 @@ def _answer(analysis: Analysis) -> list[Words]:
     said.append(
         Words(
             f"Half of the pictures have a Dice of at least {median}; on {low:,} of {analysis.n:,} the Jaccard is below "
-            f"{THRESHOLD_JACCARD}, which the ISIC challenge counts as failed",
+            f"{THRESHOLD_JACCARD}, which the ISIC challenge of 2018 counts as failed",
             ("isic2018",),
         )
     )
     said.append(Words(f"Of all pixels together, Dice is {pooled}."))
+    if analysis.resamples and not analysis.has_intervals:
+        said.append(Words(f"{count_of(analysis.groups, 'group')} of pictures are {TOO_FEW}."))
     for other in others:
         said.append(Words(_against(analysis, first, other)))
     failed = sum(image.failed for image in first.evaluation.images)
@@ -84,7 +88,7 @@ def _against(analysis: Analysis, first: Summary, other: Summary) -> str:
     if dice.verdict is None:
         return f"Its mean Dice differs from that of {other.name} by {apart}."
     verdict = {"better": "better than", "worse": "worse than", "a tie": "a tie with"}[str(dice.verdict)]
-    return f"By Dice it is {verdict} {other.name}: the difference is {apart}."
+    return f"By Dice it is {verdict} {other.name}: the difference is {apart}{doubt_in_words(dice)}."
 
 
 def _tiles(analysis: Analysis) -> Tiles:
@@ -114,11 +118,9 @@ def _table(summary: Summary, analysis: Analysis) -> Table:
     rows += [(Cell("Distance of the outlines"),), *(_row(summary, name) for name in boundary)]
     if summary.probabilities:
         rows.append((Cell("Probabilities, which need no threshold"),))
-        for name, value in summary.probabilities.items():
-            cite = (figure(name).citation,)
-            rows.append(
-                (Cell(label_of(name), cites=cite), Cell(NOTHING), Cell(NOTHING), Cell(format_value(name, value)))
-            )
+        for name, found in summary.probabilities.items():
+            cell = Cell(format_value(name, found.value), format_interval(name, found))
+            rows.append((Cell(label_of(name), cites=(figure(name).citation,)), Cell(NOTHING), Cell(NOTHING), cell))
     return Table(
         caption=f"Every figure of {summary.name}, {count_of(analysis.n, 'picture')}",
         head=("figure", "mean per image", "median", "pooled"),

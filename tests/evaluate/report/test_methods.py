@@ -45,8 +45,8 @@ def test_a_model_with_its_run_is_told_whole(real, document_of):
     assert "The rate rose for 5 % of the steps and then fell in half a cosine to zero" in model
     assert "augmented by the recipe 'standard'" in model
     assert "It computed in fp32 on" in model
-    assert "Threshold and post-processing were chosen together on the validation pictures." in model
-    assert "200 bootstrap resamples" in told["Statistics"]
+    assert "the threshold with the highest mean Jaccard was chosen, then the post-processing at that" in model
+    assert "No intervals were computed: 2 groups are too few groups for an interval" in told["Statistics"]
     assert "for all 16 differences together" in told["Statistics"]
     assert "tiny was trained with lesionctl" in told["Software"]
 
@@ -59,6 +59,14 @@ def test_of_masks_nothing_is_told_but_how_they_were_scored(by_hand, document_of)
     assert "calibration" not in told["Scoring"]
     assert "Normalised surface Dice is at tolerances of 5 px," in told["Scoring"]
     assert "trained" not in told["Software"]
+
+
+def test_intervals_are_told_with_their_resamples(by_hand, document_of):
+    told = methods(document_of(*by_hand({"a": [0, 1] * 5}, resamples=200)))["Statistics"]
+    assert told.startswith(
+        "Intervals are 95 % percentile intervals of 200 bootstrap resamples, drawn by group (seed 3)"
+    )
+    assert "probabilities" not in told
 
 
 def test_a_model_without_its_run_is_told_without_its_training(two_models, document_of):

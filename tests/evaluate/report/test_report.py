@@ -30,6 +30,12 @@ def test_pdf_is_written_with_weasyprint(by_hand, tmp_path):
     assert content.rstrip().endswith(b"%%EOF")
 
 
+def test_capital_letters_in_the_name_are_no_other_form(by_hand, tmp_path):
+    write_reports([tmp_path / "REPORT.MD", tmp_path / "REPORT.Html"], *by_hand({"a": [0, 1]}))
+    assert (tmp_path / "REPORT.MD").read_text().startswith("# a on truth")
+    assert (tmp_path / "REPORT.Html").read_text().startswith("<!doctype html>")
+
+
 @pytest.mark.parametrize("name", ["report.docx", "report", "report.HTM"])
 def test_another_form_is_refused(tmp_path, name):
     with pytest.raises(UsageError, match=r"\.html, \.md, \.pdf"):
