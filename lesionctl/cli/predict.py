@@ -124,6 +124,7 @@ def predict(
     from lesionctl.predict.shard import Shard, shard_of_array
     from lesionctl.runtime.load import load_segmenter
     from lesionctl.runtime.stop import listen_for_stop
+    from lesionctl.runtime.world import device_of_process, find_world
 
     terminal = terminal_of(context)
     share = (Shard.parse(shard) if shard else shard_of_array(os.environ)).of_process(os.environ)
@@ -134,6 +135,9 @@ def predict(
         jobs = [job for job in jobs if share.holds(job.place)]
         terminal.say(f"share {share.number} of {share.of}: {len(jobs):,} of {len(found):,} pictures")
 
+    world = find_world(os.environ)
+    if world is not None:
+        device = device_of_process(device, world.local_rank, world.size)
     segmenter = load_segmenter(model or DEFAULT_MODEL, device, precision, backend, pictures=len(jobs))
     if tta:
         from lesionctl.runtime.views import DihedralSegmenter

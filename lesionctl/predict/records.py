@@ -36,7 +36,7 @@ COLUMNS = (
 - `model`, `model_digest`, `threshold`: the model, the SHA-256 of its file in hex, and the probability above which a
   pixel is lesion
 
-What does not exist is null: everything from `left` to `colours` where nothing was found, and from `lesion_pixels` on where
+What does not exist is null: from `left` to `colours` where nothing was found, from `lesion_pixels` to there where
 nothing was measured.
 """
 

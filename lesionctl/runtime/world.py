@@ -67,6 +67,42 @@ def find_world(environ: Mapping[str, str]) -> World | None:
     return _world(environ, "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", meeting)
 
 
+def device_of_process(name: str, local_rank: int, processes: int) -> str:
+    """The device of one of several processes.
+
+    Args:
+        name: What a person asked for, see `choose_compute`.
+        local_rank: Number of the process among those of its machine.
+        processes: How many there are in all, for messages.
+
+    Returns:
+        "cuda:N", the local rank's GPU of those that this process sees, or "cpu".
+
+    Raises:
+        UsageError: `name` is no device that several processes can share.
+    """
+    if name == "cpu":
+        return name
+    import torch
+
+    gpus = torch.cuda.device_count()
+    if name == "auto" and not gpus:
+        return "cpu"
+    if name not in {"auto", "cuda"}:
+        raise UsageError(
+            f"{processes} processes cannot work together on the device '{name}'",
+            hint="use --device cuda: each process takes its own GPU; or --device cpu",
+        )
+    if not gpus:
+        return name  # refused where the device is chosen
+    if 1 < gpus <= local_rank:
+        raise UsageError(
+            f"process {local_rank} of this machine has no GPU of its own: there are {gpus}",
+            hint="start one process for each GPU",
+        )
+    return f"cuda:{local_rank % gpus}"  # a launcher may show each process its own GPU alone
+
+
 def _world(
     environ: Mapping[str, str], rank: str, size: str, local_rank: str, meeting: Mapping[str, str]
 ) -> World | None:

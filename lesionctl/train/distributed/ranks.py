@@ -11,8 +11,8 @@ from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lesionctl.errors import Interrupted, LesionctlError, UsageError
-from lesionctl.runtime.world import World, find_world
+from lesionctl.errors import Interrupted, LesionctlError
+from lesionctl.runtime.world import World, device_of_process, find_world
 from lesionctl.train.distributed.heartbeat import Heartbeat, peer_lost
 
 if TYPE_CHECKING:
@@ -57,39 +57,12 @@ class Ranks:
         return self.rank == 0
 
     def device(self, name: str) -> str:
-        """The device of this process, made CUDA's current one where it is a GPU.
-
-        Args:
-            name: What a person asked for, see `choose_compute`.
-
-        Returns:
-            `name` in a world of one; else "cuda:N", the local rank's GPU of those that this process sees, or "cpu".
+        """The device of this process: see `device_of_process`; in a world of one, what a person asked for.
 
         Raises:
             UsageError: `name` is no device that several processes can share.
         """
-        if self.world == 1 or name == "cpu":
-            return name
-        import torch
-
-        gpus = torch.cuda.device_count()
-        if name == "auto" and not gpus:
-            return "cpu"
-        if name not in {"auto", "cuda"}:
-            raise UsageError(
-                f"{self.world} processes cannot train together on the device '{name}'",
-                hint="use --device cuda: each process takes its own GPU; or --device cpu",
-            )
-        if not gpus:
-            return name  # refused where the device is chosen
-        if 1 < gpus <= self.local_rank:
-            raise UsageError(
-                f"process {self.local_rank} of this machine has no GPU of its own: there are {gpus}",
-                hint="start one process for each GPU",
-            )
-        number = self.local_rank % gpus  # a launcher may show each process its own GPU alone
-        torch.cuda.set_device(number)
-        return f"cuda:{number}"
+        return name if self.world == 1 else device_of_process(name, self.local_rank, self.world)
 
     def wrap(self, net: nn.Module, compute: Compute) -> nn.Module:
         """The network with gradients averaged over all processes in `backward`; starts with rank 0's weights.
