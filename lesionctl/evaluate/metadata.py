@@ -10,17 +10,20 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeAlias
 
 from lesionctl.dataset.table import ID_COLUMNS, id_column, is_nothing, read_table
-from lesionctl.errors import UsageError
+from lesionctl.errors import BadFile, UsageError
 from lesionctl.evaluate.facts import AUTOMATIC
 from lesionctl.evaluate.gaps import Gap
 from lesionctl.imaging.decode import IMAGE_SUFFIXES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 Columns: TypeAlias = Mapping[str, Mapping[str, str]]
 """By a picture's id in its one spelling (see `spell_id`) and column, what a cell says."""
+
+
+_SEMICOLONS = "a table is separated by semicolons: save it with commas"
 
 
 def spell_id(name: str) -> str:
@@ -51,7 +54,7 @@ def read_columns(tables: Sequence[Path], columns: Sequence[str], ids: Sequence[s
     named: list[dict[str, str]] = []  # by table, the ids in their one spelling, and as they are written
     for table in tables:
         named.append({})
-        for _, row in read_table(table):
+        for _, row in _read(table):
             known.update(dict.fromkeys(row))
             written = row[id_column(row)].strip()
             if not written:
@@ -80,6 +83,21 @@ def read_columns(tables: Sequence[Path], columns: Sequence[str], ids: Sequence[s
     return dict(facts), [gap] if missing else []
 
 
+def _read(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    try:
+        yield from read_table(table)
+    except BadFile as error:  # decimal commas, for one, are cells more than the header has
+        raise BadFile(error.path, error.reason, _SEMICOLONS if _has_semicolons(table) else error.hint) from error
+
+
+def _has_semicolons(table: Path) -> bool:
+    try:
+        with table.open(encoding="utf-8", errors="replace") as lines:
+            return ";" in next(lines, "")
+    except OSError:
+        return False
+
+
 def _id_of_cell(cell: str) -> str:
     path = PurePath(cell)
     return spell_id(path.stem if path.suffix.lower() in IMAGE_SUFFIXES else cell)
@@ -91,7 +109,7 @@ def _what_there_is(column: str, known: list[str]) -> str:
     if not known:
         return "name the table with --metadata FILE.csv"
     if any(";" in name for name in known):
-        return "a table is separated by semicolons: save it with commas"
+        return _SEMICOLONS
     by_lower = {name.lower(): name for name in known}
     near = get_close_matches(column.lower(), by_lower, n=3, cutoff=0.45)
     if near:

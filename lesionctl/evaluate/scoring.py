@@ -116,7 +116,7 @@ def score(
         if isinstance(result, Failure):
             unread.append(result)
             continue
-        scored.append(result)
+        scored.append(replace(result, sides=[]))  # a picture's histogram is 64 kB: it is added up and forgotten
         for evaluation, search, found in zip(evaluations, searches, result.sides, strict=True):
             _add(evaluation, search, found)
     if not scored:

@@ -126,6 +126,12 @@ def test_a_table_with_semicolons_is_told_to_be_one(write_table):
     assert caught.value.hint == "a table is separated by semicolons: save it with commas"
 
 
+def test_decimal_commas_in_a_table_with_semicolons_are_told_to_be_that(write_table):
+    with pytest.raises(BadFile, match="line 2 has more cells than the header") as caught:
+        read([write_table("id;age;area\nA;45;1,5\n")], ["age"])
+    assert caught.value.hint == "a table is separated by semicolons: save it with commas"
+
+
 def test_column_that_is_there_but_says_nothing_is_no_mistake(write_table):
     assert read([write_table("id,sex\nA,\n")], ["sex"]) == {"A": {}}
 

@@ -106,8 +106,9 @@ def _truths_in_words(analysis: Analysis) -> Paragraph:
 def _failures_in_words(analysis: Analysis) -> Paragraph:
     failed = {s.name: sum(image.failed for image in s.evaluation.images) for s in analysis.summaries}
     rule = Words(
-        "Where a side has no prediction that can be used, because it is missing, cannot be read or is of another size, "
-        "the picture is scored as one in which nothing was found; it is never left out."
+        "Where a side has no prediction that can be used, because it is missing, cannot be read, is of another size or "
+        "holds values of which none is above 128, the picture is scored as one in which nothing was found; it is never "
+        "left out."
     )
     if not any(failed.values()):
         return Paragraph((rule, Words("There were no such pictures.")), title="Failed predictions")

@@ -75,7 +75,7 @@ def size_in_words(found: Difference) -> str:
 
 
 def doubt_in_words(found: Difference) -> str:
-    """What goes on from a verdict that the p-value does not bear out; nothing where it does."""
+    """What goes on from a verdict that the p-value does not bear out; nothing where it does, or where there is none."""
     if not found.contested:
         return ""
     p_value = format_p(found.p_holm)
