@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lesionctl.errors import BadFile, MissingExtra, UsageError
+from lesionctl.errors import BadFile, UsageError
 from lesionctl.nets.model_spec import METADATA_KEY
+from lesionctl.runtime.backend import Backend
 from lesionctl.runtime.onnx_file import SOURCE_KEY, read_facts
 from lesionctl.runtime.openvino_import import import_openvino
 from lesionctl.runtime.precision import Precision
@@ -42,6 +43,7 @@ class OpenVinoSegmenter(Segmenter):
 
     Raises:
         MissingExtra: OpenVINO is not installed.
+        LesionctlError: It is, but cannot be loaded.
         UsageError: OpenVINO has no such device here, or the device no such precision.
         BadFile: The file is damaged or was not written by this program.
     """
@@ -49,9 +51,9 @@ class OpenVinoSegmenter(Segmenter):
     def __init__(self, path: Path, device: str = "auto", precision: Precision = Precision.AUTO) -> None:
         try:
             openvino = import_openvino()
-        except ImportError as error:
-            raise MissingExtra("openvino", "openvino", f"running {path}") from error
-        self._core = openvino.Core()
+        except Exception as error:
+            raise Backend.OPENVINO.not_loaded(path, error) from error
+        self._core = _core(openvino)
         self._device = _find_device(device, self._core.available_devices)
         precision = _choose_precision(
             precision, self._device, self._core.get_property(self._device, "OPTIMIZATION_CAPABILITIES")
@@ -110,6 +112,17 @@ class OpenVinoSegmenter(Segmenter):
             return frontend.convert(frontend.load(str(path)))
         except Exception as error:
             raise BadFile(path, f"is no model that OpenVINO can run ({_first_line(error)})") from error
+
+
+@cache
+def _core(openvino: Any) -> Any:
+    """The one core of this process, which is never given up.
+
+    Its CPU plug-in moves the stack that the thread's signal handlers run on, and back to where it was when it goes.
+    Where two of them go in another order than they came, that stack is memory that was given back, and the next signal,
+    even that of a child that has ended, kills the process.
+    """
+    return openvino.Core()
 
 
 def _find_device(device: str, available: list[str]) -> str:

@@ -132,3 +132,20 @@ assert not [name for name in sys.modules if name.startswith("openvino_telemetry.
 """
     done = subprocess.run([sys.executable, "-c", script, str(tiny_onnx)], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_signal_finds_its_stack_after_models_have_come_and_gone():
+    """Each in a process of its own, which a signal without a stack would kill."""
+    program = """
+import signal, subprocess, sys
+from lesionctl.runtime.load import load_segmenter
+signal.signal(signal.SIGCHLD, lambda *_: None)
+first = load_segmenter("lesion-s", "cpu", backend="openvino")
+second = load_segmenter("lesion-s", "cpu", backend="openvino")
+del first
+subprocess.run([sys.executable, "-c", ""], check=True)
+del second
+subprocess.run([sys.executable, "-c", ""], check=True)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
