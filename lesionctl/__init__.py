@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
     from lesionctl.runtime.model import Model
@@ -21,7 +22,7 @@ __version__ = "0.1.0"
 
 
 def load(
-    model: str | Sequence[str] = "",
+    model: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] = "",
     *,
     device: str = "auto",
     precision: str = "auto",
@@ -44,15 +45,15 @@ def load(
 
     Raises:
         lesionctl.errors.LesionctlError: There is no such model or device, a file is damaged, or a package is missing.
-        ValueError: The precision or the backend is none of these.
+        TypeError: The model is no name or path, and no sequence of these.
+        ValueError: The precision or the backend is none of these, or the sequence is empty.
     """
-    from lesionctl.paths import DEFAULT_MODEL
     from lesionctl.runtime.backend import Backend
     from lesionctl.runtime.load import load_segmenter
-    from lesionctl.runtime.model import Model
+    from lesionctl.runtime.model import Model, model_names
     from lesionctl.runtime.precision import Precision
 
-    segmenter = load_segmenter(model or DEFAULT_MODEL, device, Precision(precision), Backend(backend))
+    segmenter = load_segmenter(model_names(model), device, Precision(precision), Backend(backend))
     if tta:
         from lesionctl.runtime.views import DihedralSegmenter
 

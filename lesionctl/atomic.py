@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -29,8 +30,9 @@ _UMASK = _umask()
 
 
 def _prefix(path: Path) -> str:
-    """How the name begins under which a file is written."""
-    return f".{path.name[:32]}."
+    """How the name begins under which a file is written: of each file in another way, however alike names begin."""
+    digest = hashlib.blake2b(os.fsencode(path.name), digest_size=4).hexdigest()
+    return f".{path.name[:32]}.{digest}."
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -131,6 +133,29 @@ def resumable_directory(path: Path, *, overwrite: bool = False) -> Iterator[Path
     finally:
         Path(lock.lock_file).unlink(missing_ok=True)
         lock.release()
+
+
+def lock_file(path: Path) -> FileLock:
+    """Take a file that is written over a long time for this process alone, until `unlock_file`.
+
+    Raises:
+        LesionctlError: Another process has it.
+        OSError: Its directory may not be written to.
+    """
+    lock = FileLock(path.with_name(f".{path.name}.lock"), blocking=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise LesionctlError(
+            f"another process is writing {path} at this moment", hint="wait for it, or choose another name or share"
+        ) from error
+    return lock
+
+
+def unlock_file(lock: FileLock) -> None:
+    """Give back what `lock_file` took."""
+    Path(lock.lock_file).unlink(missing_ok=True)
+    lock.release()
 
 
 @contextmanager

@@ -11,9 +11,11 @@ from filelock import FileLock
 
 from lesionctl.atomic import (
     directory_of_one,
+    lock_file,
     new_directory,
     remove_leftovers,
     resumable_directory,
+    unlock_file,
     write_bytes,
     write_text,
 )
@@ -247,23 +249,43 @@ def test_directory_of_one_is_for_one_process_at_a_time(tmp_path):
         pass
 
 
-def test_what_a_killed_process_left_is_removed_by_name(tmp_path):
-    long = "a very long name of a picture from some camera_segmentation.png"
-    for name in (".a.png.12345678.part", f".{long[:32]}.abcdefgh.part", ".b.png.12345678.part", ".a.png.part", "a.png"):
-        (tmp_path / name).touch()
-    remove_leftovers([tmp_path / "a.png", tmp_path / long, tmp_path / "nowhere" / "c.png"])
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".a.png.part", ".b.png.12345678.part", "a.png"]
+def leave_a_part(path, monkeypatch):
+    """Begin to write a file as a process does that is killed then; returns the part."""
 
-
-def test_the_name_under_which_a_file_is_written_is_one_that_can_be_found_again(tmp_path, monkeypatch):
     def killed(*_, **__):
         raise KeyboardInterrupt
 
+    before = set(path.parent.iterdir())
     monkeypatch.setattr("os.fsync", killed)
     monkeypatch.setattr("pathlib.Path.unlink", killed)  # as if there had been no time to tidy up
     with pytest.raises(KeyboardInterrupt):
-        write_bytes(tmp_path / "mask.png", b"content")
+        write_bytes(path, b"content")
     monkeypatch.undo()
-    assert len(list(tmp_path.iterdir())) == 1
-    remove_leftovers([tmp_path / "mask.png"])
+    (part,) = set(path.parent.iterdir()) - before
+    return part
+
+
+def test_what_a_killed_process_left_is_removed_by_name(tmp_path, monkeypatch):
+    long = "a very long name of a picture from some camera"  # its first 32 characters are another's too
+    mine, theirs = (tmp_path / f"{long}_{number}_segmentation.png" for number in (1, 2))
+    parts = [leave_a_part(path, monkeypatch) for path in (mine, theirs, tmp_path / "a.png")]
+    for name in (".a.png.part", ".a.png.12345678.part", "a.png"):
+        (tmp_path / name).touch()
+    remove_leftovers([mine, tmp_path / "a.png", tmp_path / "nowhere" / "c.png"])
+    assert names(tmp_path) == sorted([parts[1].name, ".a.png.part", ".a.png.12345678.part", "a.png"])
+
+
+@pytest.mark.parametrize("name", ["mask.png", "x" * 255, "no\udcffutf8.png"])
+def test_the_name_under_which_a_file_is_written_is_one_that_can_be_found_again(tmp_path, monkeypatch, name):
+    leave_a_part(tmp_path / name, monkeypatch)
+    remove_leftovers([tmp_path / name])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_one_process_has_is_refused_to_another_by_name(tmp_path):
+    lock = lock_file(tmp_path / "rows.csv")
+    with pytest.raises(LesionctlError, match=r"another process is writing .*rows\.csv"):
+        lock_file(tmp_path / "rows.csv")
+    unlock_file(lock)
+    unlock_file(lock_file(tmp_path / "rows.csv"))
     assert list(tmp_path.iterdir()) == []

@@ -19,16 +19,17 @@ from lesionctl.cli.options import (
     option,
     terminal_of,
 )
-from lesionctl.errors import Failure, Interrupted, SomeInputsFailed, UsageError
+from lesionctl.errors import UsageError
 from lesionctl.imaging.mask_form import MaskForm
 from lesionctl.paths import DEFAULT_MODEL
-from lesionctl.progress import track
 from lesionctl.runtime.backend import Backend
 from lesionctl.runtime.precision import Precision
 
 if TYPE_CHECKING:
     from lesionctl.cli.terminal import Terminal
-    from lesionctl.predict.collect import Collection
+    from lesionctl.predict.records import Prediction
+    from lesionctl.predict.run import RunResult
+    from lesionctl.predict.shard import Shard
 
 _inputs = partial(option, rich_help_panel="Pictures")
 _outputs = partial(option, rich_help_panel="What is written")
@@ -103,7 +104,7 @@ def predict(
     """Write a mask of its own size for each picture: OUT/<stem>_segmentation.png, 255 on the lesion.
 
     The same command goes on where it was interrupted. Pictures that cannot be used are named at the end, the rest are
-    done, and the exit code is 3.
+    done, and the exit code is 3; under torchrun, which would end the other processes then, it is 0.
 
     Example: lesionctl predict scans/*.jpg --out masks --overlay
 
@@ -114,79 +115,76 @@ def predict(
     if not inputs and files_from is None:
         raise UsageError("there is nothing to do", hint="name pictures, folders or patterns, or --files-from FILE")
 
-    from lesionctl.atomic import remove_leftovers
     from lesionctl.dataset.inputs import find_inputs
     from lesionctl.imaging.opening import MAX_PIXELS
-    from lesionctl.predict.collect import Collection
     from lesionctl.predict.jobs import Outputs, plan_jobs
-    from lesionctl.predict.manifest import Existing, Manifest, recipe_of
-    from lesionctl.predict.predict import predict as run
-    from lesionctl.predict.shard import Shard, shard_of_array
+    from lesionctl.predict.manifest import Existing
+    from lesionctl.predict.run import RunOptions, run
     from lesionctl.runtime.load import load_segmenter
-    from lesionctl.runtime.stop import listen_for_stop
-    from lesionctl.runtime.world import device_of_process, find_world
+    from lesionctl.runtime.world import find_world
 
     terminal = terminal_of(context)
-    share = (Shard.parse(shard) if shard else shard_of_array(os.environ)).of_process(os.environ)
-    existing = Existing.OVERWRITE if overwrite else Existing.REPLACE if skip_existing else Existing.REFUSE
+    share = _share(shard, terminal)
     found = find_inputs(inputs or [], recursive=recursive, files_from=files_from, null=null)
     jobs = plan_jobs(found, out, Outputs(overlay, probabilities))
     if share.of > 1:
         jobs = [job for job in jobs if share.holds(job.place)]
         terminal.say(f"share {share.number} of {share.of}: {len(jobs):,} of {len(found):,} pictures")
 
-    world = find_world(os.environ)
-    if world is not None:
-        device = device_of_process(device, world.local_rank, world.size)
-    segmenter = load_segmenter(model or DEFAULT_MODEL, device, precision, backend, pictures=len(jobs))
+    segmenter = load_segmenter(
+        model or DEFAULT_MODEL, device, precision, backend, pictures=len(jobs), world=find_world(os.environ)
+    )
     if tta:
         from lesionctl.runtime.views import DihedralSegmenter
 
         segmenter = DihedralSegmenter(segmenter)
-    recipe = recipe_of(segmenter.digest, segmenter.spec.threshold, segmenter.spec.postprocess, tta, mask_format)
-    files = [file and share.name(file) for file in (csv, polygons, contact_sheet)]
-    failures = []
-    with Manifest(out, recipe, share) as manifest, listen_for_stop() as stop:
-        remove_leftovers(file for job in jobs for file in job.files)
-        done = manifest.done(jobs, existing)
-        if done:
-            terminal.say(f"{len(done):,} of {len(jobs):,} masks are there already")
-        with Collection(csv=files[0], polygons=files[1], contact_sheet=files[2]) as collection:
-            collection.forget([job for job in jobs if job.mask not in done])
-            outcomes = run(
-                segmenter,
-                jobs,
-                collection.wishes(mask_format, measures=jsonl),
-                done=done,
-                manifest=manifest,
-                stop=lambda: bool(stop),
-                batch_size=batch_size,
-                max_pixels=max_pixels or MAX_PIXELS,
-            )
-            seen = 0
-            for outcome in track(terminal, outcomes, "segmenting", len(jobs)):
-                seen += 1
-                if isinstance(outcome, Failure):
-                    failures.append(outcome)
-                    continue
-                collection.add(outcome)
-                if jsonl:
-                    terminal.json(outcome.prediction.to_dict(), indent=None)
-                else:
-                    terminal.line(str(outcome.prediction.mask))
-    _say_what_to_look_at(collection, seen - len(failures), terminal)
-    if stop and seen < len(jobs):
-        if failures:
-            terminal.warn(SomeInputsFailed(failures, seen).what)
-        raise Interrupted(
-            f"stopped by {stop.signal}: {seen - len(failures):,} of {len(jobs):,} pictures have their masks",
-            hint="the same command goes on",
+    options = RunOptions(
+        form=mask_format,
+        how=f"{backend} {precision}{' views' if tta else ''}",
+        existing=Existing.OVERWRITE if overwrite else Existing.REPLACE if skip_existing else Existing.REFUSE,
+        shard=share,
+        measures=jsonl,
+        csv=csv,
+        polygons=polygons,
+        contact_sheet=contact_sheet,
+        batch_size=batch_size,
+        max_pixels=max_pixels or MAX_PIXELS,
+    )
+
+    def show(prediction: Prediction) -> None:
+        if jsonl:
+            terminal.json(prediction.to_dict(), indent=None)
+        else:
+            terminal.line(str(prediction.mask))
+
+    result = run(segmenter, jobs, out, options, progress=terminal, show=show)
+    if result.flagged:
+        reasons = ", ".join(f"{name}: {count:,}" for name, count in result.flags.most_common())
+        terminal.say(f"{result.flagged:,} of {result.masks:,} masks should be looked at ({reasons})")
+    _leave(result, terminal)
+
+
+def _share(text: str | None, terminal: Terminal) -> Shard:
+    from lesionctl.predict.shard import Shard, shard_of_array
+
+    if text:
+        return Shard.parse(text).of_process(os.environ)
+    share = shard_of_array(os.environ)
+    if share.of > 1:
+        terminal.warn(
+            f"this is a task of a SLURM array: it does share {share.number} of {share.of} alone; --shard 1/1 does all"
         )
-    if failures:
-        raise SomeInputsFailed(failures, len(jobs))
+    return share.of_process(os.environ)
 
 
-def _say_what_to_look_at(collection: Collection, masks: int, terminal: Terminal) -> None:
-    if collection.flagged:
-        reasons = ", ".join(f"{name}: {count:,}" for name, count in collection.flags.most_common())
-        terminal.say(f"{collection.flagged:,} of {masks:,} masks should be looked at ({reasons})")
+def _leave(result: RunResult, terminal: Terminal) -> None:
+    """Raise what the exit code is made of."""
+    failed, interrupted = result.error, result.interruption
+    if failed is not None and (interrupted is not None or "TORCHELASTIC_RUN_ID" in os.environ):
+        # torchrun takes any exit code but 0 for a crash, and kills the other processes.
+        terminal.warn(failed.what)
+        failed = None
+    if interrupted is not None:
+        raise interrupted
+    if failed is not None:
+        raise failed

@@ -117,6 +117,7 @@ class Terminal:
             TextColumn("{task.fields[note]}"),
             console=self._err,
             transient=True,
+            redirect_stdout=sys.stdout.isatty(),  # results go above the bar only where both are on a terminal
         )
         task = bar.add_task(
             description, total=count.total, completed=count.done, amount=count.amount(), rate="", note=""

@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -46,7 +47,7 @@ def find_inputs(
     Args:
         names: Files, folders, patterns that the shell did not expand, and "-" for a list on standard input. A file is
             taken whatever its suffix; of a folder, all pictures but what this program wrote (masks, overlays,
-            probabilities).
+            probabilities), and of what a pattern matches, all files but those.
         recursive: Look into the subfolders of folders too.
         files_from: A file that lists more.
         stdin: What "-" reads; the process's own standard input by default.
@@ -55,11 +56,13 @@ def find_inputs(
     Returns:
         In the order of the names, the listed ones last where they are in a file, each once. What a list names is not
         looked at: whoever reads the pictures says which are missing. A place never leads out of the folder that it is
-        put in: of a listed path it is the path itself where that is relative, without what leads upwards, else the
-        bare name.
+        put in: below a folder that was named, or below the folders of a pattern before its first wildcard, it is the
+        rest of the path, of a file that was named its bare name, and of a listed path the whole, without the root of
+        the file system and what leads upwards.
 
     Raises:
-        UsageError: A name stands for nothing, a folder holds no picture, or a list cannot be read or is empty.
+        UsageError: A name stands for nothing, a folder or a pattern holds no picture, or a list cannot be read or is
+            empty.
     """
     return list(_once(_named_and_listed(names, recursive, files_from, stdin, null)))
 
@@ -104,11 +107,12 @@ def _listed(content: bytes, source: str, null: bool) -> Iterator[Input]:
 
 
 def _place(path: Path) -> Path:
-    if path.anchor:
-        return Path(path.name)
-    if ".." not in path.parts:
-        return path
-    return Path(*(part for part in Path(os.path.normpath(path)).parts if part != ".."))
+    """Where a path leads within a folder: without its root, and without what would lead upwards."""
+    if ".." in path.parts:
+        path = Path(os.path.normpath(path))
+    if path.anchor or ".." in path.parts:
+        return Path(*(part for part in path.parts if part not in {path.anchor, ".."}))
+    return path
 
 
 def _expand(name: str, recursive: bool) -> Iterator[Input]:
@@ -139,4 +143,8 @@ def _matches(pattern: str) -> Iterator[Input]:
     files = [path for path in map(Path, found) if path.is_file()]
     if not files:
         raise UsageError(f"there is no file or folder '{pattern}'")
-    return (Input(path, Path(path.name)) for path in files)
+    pictures = [path for path in files if not path.name.endswith(_OWN_OUTPUT)]
+    if not pictures:
+        raise UsageError(f"'{pattern}' matches nothing but masks and overlays that this program wrote")
+    fixed = len(list(takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts)))
+    return (Input(path, _place(Path(*path.parts[fixed:]))) for path in pictures)

@@ -15,6 +15,7 @@ from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi_lut, p
 from pydicom.uid import JPEG2000, JPEG2000Lossless, JPEGBaseline8Bit
 
 from lesionctl.errors import BadFile
+from lesionctl.imaging.large import one_huge_at_a_time
 from lesionctl.imaging.opening import MAX_PIXELS, check_size, open_picture
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ _PALETTE = "PALETTE COLOR"
 
 _STRIP = 2**22  # pixels that are brought to 8 bits at a time: on the way there they are floats
 
+_BYTES_PER_PIXEL = 3  # of a photograph that is not compressed
+
 
 def decode_dicom(content: bytes, path: Path, max_pixels: int = MAX_PIXELS) -> Image:
     """The picture in the content of a DICOM file.
@@ -84,11 +87,17 @@ def decode_dicom(content: bytes, path: Path, max_pixels: int = MAX_PIXELS) -> Im
         BadFile: It holds no picture or several, one that is too large, or colours of a kind that cannot be read.
         Exception: Anything, where the file is damaged or compressed in a way that no installed package undoes.
     """
-    header = pydicom.dcmread(io.BytesIO(content), specific_tags=_TAGS)
-    _check_header(header, path, max_pixels)
-    if header.PhotometricInterpretation not in _COLOURS | _GREYS | {_PALETTE}:
-        kind = header.PhotometricInterpretation
-        raise BadFile(path, f"a DICOM file with colours of a kind that cannot be read ({kind})")
+    with one_huge_at_a_time(len(content) // _BYTES_PER_PIXEL):  # the header has a copy of the pixels as they are stored
+        header = pydicom.dcmread(io.BytesIO(content), specific_tags=_TAGS)
+        _check_header(header, path, max_pixels)
+        if header.PhotometricInterpretation not in _COLOURS | _GREYS | {_PALETTE}:
+            kind = header.PhotometricInterpretation
+            raise BadFile(path, f"a DICOM file with colours of a kind that cannot be read ({kind})")
+        with one_huge_at_a_time(header.Columns * header.Rows):
+            return _decode(header)
+
+
+def _decode(header: Dataset) -> Image:
     stored = pixel_array(header, index=0)
     image = np.empty((*stored.shape[:2], 3), np.uint8)
     step = max(1, _STRIP // stored.shape[1])

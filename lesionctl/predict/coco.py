@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from lesionctl.atomic import escape_undecodable
+from lesionctl.atomic import escape_undecodable, unlock_file, write_bytes
 from lesionctl.errors import LesionctlError, UsageError
-from lesionctl.predict.rows import LineFile
+from lesionctl.predict.rows import LineFile, MaskNames, take_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -31,6 +31,8 @@ TOLERANCE = 0.45
 """Pixels that a polygon may be away from the outline. Below a half, so that nothing as thin as a pixel collapses."""
 
 _CATEGORY = {"id": 1, "name": "lesion", "supercategory": "skin"}
+
+_PICTURE = ("file_name", "mask", "mask_digest", "width", "height")
 
 # The way around a pixel, with the pixel on the left: its sides, by their middles, each from a corner to the next.
 _CORNERS = np.array([(-0.5, -0.5), (-0.5, 0.5), (0.5, 0.5), (0.5, -0.5)])
@@ -84,29 +86,46 @@ class CocoFile:
     """A COCO file that is written whole at the end, from polygons that wait in a file beside it.
 
     That file, `.NAME.lines`, is there while the work is not done: an interrupted run is gone on with. An existing COCO
-    file of this program is gone on with too. Pictures are numbered from 1 in the order in which they were added.
+    file of this program is gone on with too. Pictures are numbered from 1 in the order in which they were added; beside
+    what COCO asks for, each has the path of its mask and a digest of the mask's file.
 
     Args:
         path: The file; its directory is made.
+        out: The folder of the masks.
 
     Raises:
         UsageError: There is something else at `path`.
-        LesionctlError: It cannot be written.
+        LesionctlError: It cannot be written, or another process is writing it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, out: Path) -> None:
         self.path = path
+        self._names = MaskNames(out)
         waiting = path.with_name(f".{path.name}.lines")
-        earlier = list(_read(path)) if path.exists() and not waiting.exists() else []
-        self._lines = LineFile(waiting, '{"file_name":"', "", _file_name)
-        for line in earlier:
-            self._lines.add(_file_name(line), line)
+        self._lock = take_file(path)
+        try:
+            if path.exists() and not waiting.exists():
+                write_bytes(waiting, "".join(f"{line}\n" for line in _read(path)).encode())
+            self._lines = LineFile(waiting, '{"file_name":"', "", self._name_of, lambda line: _halves(line)[0])
+        except OSError as error:
+            unlock_file(self._lock)
+            raise self._unwritable(error) from error
+        except BaseException:
+            unlock_file(self._lock)
+            raise
 
-    def add(self, file_name: str, width: int, height: int, polygons: Polygons | None) -> None:
+    def holds(self, image: Path, mask: Path, digest: str, width: int, height: int) -> bool:
+        """Whether the outline of a mask is there already, and nothing about it has changed."""
+        stamp = _halves(_line(image, mask, digest, width, height, None))[0]
+        return self._lines.holds(self._names.of(mask), stamp)
+
+    def add(self, image: Path, mask: Path, digest: str, width: int, height: int, polygons: Polygons | None) -> None:
         """Add a picture, unless it is there already; what was found in it is on disk at once.
 
         Args:
-            file_name: What the picture is called in the file.
+            image: The picture file, and what it is called in the file.
+            mask: Its mask file.
+            digest: What changes where the mask does.
             width: In pixels.
             height: In pixels.
             polygons: From `trace`; None: nothing was found, and the picture is listed without an annotation.
@@ -114,26 +133,15 @@ class CocoFile:
         Raises:
             LesionctlError: The disk is full, or the file has become unreachable.
         """
-        line: dict[str, Any] = {"file_name": file_name, "width": width, "height": height, "lesion": None}
-        if polygons:
-            line["lesion"] = {
-                "area": polygons.area,
-                "bbox": polygons.bounding_box,
-                "segmentation": polygons.points,
-            }
-        self._lines.add(escape_undecodable(file_name), _to_json(line))
+        self._lines.add(self._names.of(mask), _line(image, mask, digest, width, height, polygons))
 
-    def __contains__(self, file_name: str) -> bool:
-        """Whether a picture is there."""
-        return escape_undecodable(file_name) in self._lines.names
-
-    def forget(self, file_names: list[str]) -> None:
-        """Remove pictures that are predicted anew.
+    def forget(self, masks: Iterable[Path]) -> None:
+        """Remove pictures whose masks are made anew.
 
         Raises:
             LesionctlError: The disk is full, or the file has become unreachable.
         """
-        self._lines.forget(map(escape_undecodable, file_names))
+        self._lines.forget(map(self._names.of, masks))
 
     def write(self) -> None:
         """Write the file, and close it.
@@ -141,7 +149,13 @@ class CocoFile:
         Raises:
             LesionctlError: The disk is full, or the place cannot be written to.
         """
-        self._lines.close()
+        try:
+            self._lines.close()
+            self._write()
+        finally:
+            unlock_file(self._lock)
+
+    def _write(self) -> None:
         whole = self.path.with_name(f".{self.path.name}.whole")
         try:
             with whole.open("w", encoding="utf-8") as file:
@@ -151,7 +165,13 @@ class CocoFile:
             os.replace(whole, self.path)  # noqa: PTH105 - in the words of atomic.py
             self._lines.path.unlink()
         except OSError as error:
-            raise LesionctlError(f"{self.path} cannot be written ({error.strerror or error})") from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> LesionctlError:
+        return LesionctlError(f"{self.path} cannot be written ({error.strerror or error})")
+
+    def _name_of(self, line: str) -> str:
+        return self._names.of_text(json.loads(line)["mask"])
 
     def _parts(self) -> Iterator[str]:
         """The text of the file, one picture at a time: there may be more of them than memory holds."""
@@ -181,6 +201,14 @@ def _halves(line: str) -> tuple[str, str]:
     return image, lesion[:-1]
 
 
+def _line(image: Path, mask: Path, digest: str, width: int, height: int, polygons: Polygons | None) -> str:
+    lesion: dict[str, Any] | None = None
+    if polygons:
+        lesion = {"area": polygons.area, "bbox": polygons.bounding_box, "segmentation": polygons.points}
+    names = {"file_name": str(image), "mask": str(mask), "mask_digest": digest}
+    return _to_json({**names, "width": width, "height": height, "lesion": lesion})
+
+
 def _separator(number: int) -> str:
     return "\n" if number == 1 else ",\n"
 
@@ -188,10 +216,6 @@ def _separator(number: int) -> str:
 def _to_json(value: dict[str, Any]) -> str:
     """On one line; nine in ten bytes of a file are numbers, so without spaces."""
     return escape_undecodable(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
-
-
-def _file_name(line: str) -> str:
-    return escape_undecodable(json.loads(line)["file_name"])
 
 
 def _read(path: Path) -> Iterator[str]:
@@ -205,7 +229,7 @@ def _read(path: Path) -> Iterator[str]:
             for entry in content["annotations"]
         }
         for image in content["images"]:
-            line = {name: image[name] for name in ("file_name", "width", "height")}
+            line = {name: image[name] for name in _PICTURE}
             yield _to_json({**line, "lesion": lesions.get(image["id"])})
     except OSError as error:
         raise LesionctlError(f"{path} cannot be read ({error.strerror or error})") from error

@@ -52,6 +52,16 @@ class Job:
         """All files that come of it."""
         return [file for file in (self.mask, self.overlay, self.probabilities) if file is not None]
 
+    @property
+    def overlay_place(self) -> Path:
+        """Where an overlay lies that an earlier run made, whether or not this one is asked for it."""
+        return self.mask.with_name(f"{self.place.stem}{OVERLAY_SUFFIX}")
+
+    @property
+    def probabilities_place(self) -> Path:
+        """The same of the probabilities."""
+        return self.mask.with_name(f"{self.place.stem}{PROBABILITIES_SUFFIX}")
+
 
 def plan_jobs(inputs: Iterable[Input], out: Path, outputs: Outputs = Outputs()) -> list[Job]:
     """Name the mask of each picture: `<stem>_segmentation.png` under `out`, in subfolders as in the input.

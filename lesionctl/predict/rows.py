@@ -4,48 +4,59 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
-from collections.abc import Callable, Iterable
 from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lesionctl.atomic import escape_undecodable
+from lesionctl.atomic import escape_undecodable, lock_file, unlock_file
 from lesionctl.errors import LesionctlError, UsageError
 from lesionctl.predict.records import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from filelock import FileLock
 
     from lesionctl.predict.records import Prediction
 
 _JOINED = "; "  # between the values of a cell
+_MASK = COLUMNS.index("mask")
 
 
 class LineFile:
-    """A text file that grows by whole lines, each about one picture, over as many runs as it takes.
+    """A text file that grows by whole lines, each about one mask, over as many runs as it takes.
 
-    A last line that a killed process left half written is dropped, whole lines are kept. One process at a time may
-    have it open.
+    A last line that a killed process left half written is dropped, whole lines are kept. Of several lines about one
+    mask the last one counts; the others go when the file is closed. One process at a time may have it open: see
+    `take_file`.
 
     Args:
         path: The file; its directory is made. Where it exists, it is gone on with.
         beginning: How every such file begins.
         header: The first line where there is one, which a new file is given; it is part of `beginning`.
-        name_of: The picture that a line is about; raises ValueError, KeyError or TypeError for what is no such line.
+        name_of: The mask that a line is about; raises ValueError, KeyError or TypeError for what is no such line.
+        stamp_of: The part of a line that tells whether another one about the same mask says the same.
 
     Raises:
         UsageError: There is something else at `path`.
         LesionctlError: It cannot be written.
     """
 
-    def __init__(self, path: Path, beginning: str, header: str, name_of: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        beginning: str,
+        header: str,
+        name_of: Callable[[str], str],
+        stamp_of: Callable[[str], str] = str,
+    ) -> None:
         self.path = path
-        self.names: set[str] = set()
+        self._stamps: dict[str, int] = {}
+        self._is_repetitive = False
         self._header = header
         self._name_of = name_of
+        self._stamp_of = stamp_of
         with _writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             end = self._read(beginning.encode()) if path.exists() else 0
@@ -55,39 +66,32 @@ class LineFile:
             if not end:
                 self._write(header)
 
+    def holds(self, name: str, stamp: str) -> bool:
+        """Whether the last line about a mask has this stamp."""
+        return self._stamps.get(name) == hash(stamp)
+
     def add(self, name: str, line: str) -> None:
-        """Append a line, unless there is one about this picture already.
+        """Append a line, unless the same is there already.
 
         Args:
-            name: The picture.
+            name: The mask.
             line: Without its end.
 
         Raises:
             LesionctlError: The disk is full, or the file has become unreachable.
         """
-        if name in self.names:
+        line = escape_undecodable(line)
+        if self.holds(name, self._stamp_of(line)):
             return
         with _writing(self.path):
             self._write(f"{line}\n")
-        self.names.add(name)
+        self._learn(name, line)
 
     def forget(self, names: Iterable[str]) -> None:
-        """Remove the lines about these pictures, so that new ones can be added."""
-        gone = self.names.intersection(names)
-        if not gone:
-            return
-        kept = self.path.with_name(f".{self.path.name}.kept")
-        with _writing(self.path):
-            with kept.open("wb") as file:
-                file.write(self._header.encode())
-                file.writelines(f"{line}\n".encode() for line in self.lines() if self._name_of(line) not in gone)
-                file.flush()
-                os.fsync(file.fileno())
-            self._file.close()
-            os.replace(kept, self.path)  # noqa: PTH105 - in the words of atomic.py
-            self._file = self.path.open("r+b")
-            self._file.seek(0, os.SEEK_END)
-        self.names -= gone
+        """Remove the lines about these masks, so that new ones can be added."""
+        gone = self._stamps.keys() & set(names)
+        if gone:
+            self._rewrite(gone)
 
     def lines(self) -> Iterator[str]:
         """All lines but the header, without their ends."""
@@ -97,17 +101,44 @@ class LineFile:
                 yield line[:-1].decode()
 
     def close(self) -> None:
-        """See to it that the file is on disk, and close it."""
+        """See to it that the file is on disk with a line for each mask, and close it."""
+        if self._is_repetitive:
+            self._rewrite(set())
         with _writing(self.path):
             os.fsync(self._file.fileno())
             self._file.close()
 
+    def _rewrite(self, gone: set[str]) -> None:
+        """Write the file anew with the last line of each mask, but of those that are to go."""
+        kept = self.path.with_name(f".{self.path.name}.kept")
+        last = {self._name_of(line): number for number, line in enumerate(self.lines())}
+        with _writing(self.path):
+            with kept.open("wb") as file:
+                file.write(self._header.encode())
+                for number, line in enumerate(self.lines()):
+                    name = self._name_of(line)
+                    if name not in gone and last[name] == number:
+                        file.write(f"{line}\n".encode())
+                file.flush()
+                os.fsync(file.fileno())
+            self._file.close()
+            os.replace(kept, self.path)  # noqa: PTH105 - in the words of atomic.py
+            self._file = self.path.open("r+b")
+            self._file.seek(0, os.SEEK_END)
+        for name in gone:
+            del self._stamps[name]
+        self._is_repetitive = False
+
+    def _learn(self, name: str, line: str) -> None:
+        self._is_repetitive |= name in self._stamps
+        self._stamps[name] = hash(self._stamp_of(line))
+
     def _write(self, text: str) -> None:
-        self._file.write(escape_undecodable(text).encode())
+        self._file.write(text.encode())
         self._file.flush()  # to the system: it is there even when this process is killed
 
     def _read(self, beginning: bytes) -> int:
-        """Learn the names of all lines; returns where the whole ones end."""
+        """Learn what all lines are about; returns where the whole ones end."""
         end = 0
         with self.path.open("rb") as file:
             start = file.read(len(beginning))
@@ -121,7 +152,8 @@ class LineFile:
                 if end <= len(self._header.encode()):
                     continue
                 try:
-                    self.names.add(self._name_of(line[:-1].decode()))
+                    text = line[:-1].decode()
+                    self._learn(self._name_of(text), text)
                 except (ValueError, KeyError, TypeError) as error:
                     raise self._other(number) from error
         return end
@@ -133,32 +165,47 @@ class LineFile:
         )
 
 
-class _Rows:
-    """What both forms of a table have in common."""
+class CsvRows:
+    """A CSV file with a row for each picture, under the columns of `COLUMNS`.
 
-    def __init__(self, lines: LineFile, form: Callable[[dict[str, Any]], str]) -> None:
-        self._lines = lines
-        self._form = form
+    Several values of a cell are joined by `; `, and what does not exist is empty. A row is that of its mask, however
+    the picture or the folder is spelled.
+
+    Args:
+        path: The file; see `LineFile`.
+        out: The folder of the masks.
+
+    Raises:
+        UsageError: There is something else at `path`, such as a table with other columns.
+        LesionctlError: It cannot be written, or another process is writing it.
+    """
+
+    def __init__(self, path: Path, out: Path) -> None:
+        header = _csv_line(COLUMNS) + "\n"
+        self._names = MaskNames(out)
+        self._lock = take_file(path)
+        try:
+            self._lines = LineFile(path, header, header, lambda line: self._names.of_text(_mask_of_csv(line)))
+        except BaseException:
+            unlock_file(self._lock)
+            raise
 
     def add(self, prediction: Prediction) -> None:
-        """Write a row at once, unless there is one for the picture already.
+        """Write a row at once, unless the same is there already; one that says something else is replaced.
 
         Raises:
             LesionctlError: The disk is full, or the file has become unreachable.
         """
-        self._lines.add(_name(prediction.image), self._form(prediction.to_dict()))
+        line = _csv_line(map(_cell, prediction.to_dict().values()))
+        self._lines.add(self._names.of(prediction.mask), line)
 
-    def __contains__(self, image: Path) -> bool:
-        """Whether there is a row for a picture."""
-        return _name(image) in self._lines.names
-
-    def forget(self, images: Iterable[Path]) -> None:
-        """Remove the rows of pictures that are predicted anew.
+    def forget(self, masks: Iterable[Path]) -> None:
+        """Remove the rows of masks that are made anew.
 
         Raises:
             LesionctlError: The disk is full, or the file has become unreachable.
         """
-        self._lines.forget(map(_name, images))
+        self._lines.forget(map(self._names.of, masks))
 
     def close(self) -> None:
         """See to it that the file is on disk, and close it.
@@ -166,41 +213,37 @@ class _Rows:
         Raises:
             LesionctlError: The disk is full, or the file has become unreachable.
         """
-        self._lines.close()
+        try:
+            self._lines.close()
+        finally:
+            unlock_file(self._lock)
 
 
-class CsvRows(_Rows):
-    """A CSV file with a row for each picture, under the columns of `COLUMNS`.
+class MaskNames:
+    """What masks are called whatever the spelling of their folder: the path from there, if they lie in it."""
 
-    Several values of a cell are joined by `; `, and what does not exist is empty.
+    def __init__(self, out: Path) -> None:
+        self._folder = _in_a_cell(os.path.join(os.path.abspath(out), ""))  # noqa: PTH100, PTH118 - it is text
 
-    Args:
-        path: The file; see `LineFile`.
+    def of(self, mask: Path) -> str:
+        """The name of a mask."""
+        return self.of_text(str(mask))
 
-    Raises:
-        UsageError: There is something else at `path`, such as a table with other columns.
-        LesionctlError: It cannot be written.
-    """
-
-    def __init__(self, path: Path) -> None:
-        header = _csv_line(COLUMNS) + "\n"
-        super().__init__(LineFile(path, header, header, _image_of_csv), _csv_row)
+    def of_text(self, text: str) -> str:
+        """The name of a mask, from how it is written in a file."""
+        path = os.path.abspath(_in_a_cell(text))  # noqa: PTH100 - a Path takes ten times as long
+        return path.removeprefix(self._folder)
 
 
-class JsonLines(_Rows):
-    """A file with a line of JSON for each picture: an object with the keys of `COLUMNS`.
-
-    Args:
-        path: The file; see `LineFile`.
+def take_file(path: Path) -> FileLock:
+    """Take a file that grows for this process alone, until `unlock_file`; its directory is made.
 
     Raises:
-        UsageError: There is something else at `path`.
-        LesionctlError: It cannot be written.
+        LesionctlError: Another process has it, or it cannot be written.
     """
-
-    def __init__(self, path: Path) -> None:
-        lines = LineFile(path, f'{{"{COLUMNS[0]}": "', "", _image_of_json)
-        super().__init__(lines, partial(json.dumps, ensure_ascii=False))
+    with _writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return lock_file(path)
 
 
 @contextmanager
@@ -211,8 +254,8 @@ def _writing(path: Path) -> Iterator[None]:
         raise LesionctlError(f"{path} cannot be written ({error.strerror or error})") from error
 
 
-def _name(image: Path) -> str:
-    return _one_line(escape_undecodable(str(image)))
+def _in_a_cell(text: str) -> str:
+    return _one_line(escape_undecodable(text))
 
 
 def _one_line(text: str) -> str:
@@ -226,25 +269,14 @@ def _cell(value: Any) -> str:
     return "" if value is None else _one_line(str(value))
 
 
-def _csv_row(row: dict[str, Any]) -> str:
-    return _csv_line(map(_cell, row.values()))
-
-
 def _csv_line(cells: Iterable[str]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(cells)
     return text.getvalue()
 
 
-def _image_of_csv(line: str) -> str:
+def _mask_of_csv(line: str) -> str:
     cells = next(csv.reader([line]))
     if len(cells) != len(COLUMNS):
         raise ValueError(f"{len(cells)} columns")
-    return cells[0]
-
-
-def _image_of_json(line: str) -> str:
-    row = json.loads(line)
-    if tuple(row) != COLUMNS:
-        raise ValueError("other keys")
-    return _name(row[COLUMNS[0]])
+    return cells[_MASK]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from lesionctl.errors import UsageError
@@ -46,7 +46,8 @@ class Shard(NamedTuple):
 
     def holds(self, place: Path) -> bool:
         """Whether a picture belongs to it, by its place alone: it stays in its share whatever else is in the folder."""
-        return zlib.crc32(place.as_posix().encode(errors="surrogateescape")) % self.of == self.number - 1
+        digest = hashlib.blake2b(place.as_posix().encode(errors="surrogateescape"), digest_size=8).digest()
+        return int.from_bytes(digest, "big") % self.of == self.number - 1
 
     def name(self, path: Path) -> Path:
         """What a file about all pictures is called for this share: `rows.csv` → `rows.3-of-8.csv`."""
@@ -57,13 +58,20 @@ def shard_of_array(environ: Mapping[str, str]) -> Shard:
     """The share of a task of a SLURM job array, whatever its numbers begin with; all pictures outside of one.
 
     Raises:
-        UsageError: The array's numbers have gaps, so that it cannot be told which of them this is.
+        UsageError: The array's numbers have gaps, so that it cannot be told which of them this is, or are no numbers.
     """
     if "SLURM_ARRAY_TASK_COUNT" not in environ:
         return Shard()
     names = ("TASK_ID", "TASK_MIN", "TASK_MAX", "TASK_COUNT")
-    task, first, last, count = (int(environ.get(f"SLURM_ARRAY_{name}", "0")) for name in names)
+    texts = {f"SLURM_ARRAY_{name}": environ.get(f"SLURM_ARRAY_{name}", "") for name in names}
+    for name, text in texts.items():
+        if not (text.isascii() and text.isdigit()):
+            raise UsageError(
+                f"{name} is '{text}', no number, so that it cannot be told which share this is",
+                hint="say which share it is with --shard I/N; --shard 1/1 is all",
+            )
+    task, first, last, count = map(int, texts.values())
     step = (last - first) // (count - 1) if count > 1 else 1
-    if first + step * (count - 1) != last or (task - first) % step:
+    if not first <= task <= last or step < 1 or first + step * (count - 1) != last or (task - first) % step:
         raise UsageError("the numbers of this job array have gaps", hint="say which share it is with --shard I/N")
     return Shard((task - first) // step + 1, count)

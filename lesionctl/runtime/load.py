@@ -6,12 +6,19 @@ import hashlib
 import re
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lesionctl.errors import BadFile, UsageError
 from lesionctl.paths import BUNDLED_MODELS
-from lesionctl.runtime.backend import Backend, fastest_for_onnx, fastest_on_cpu, may_have_accelerator
+from lesionctl.runtime.backend import (
+    Backend,
+    fastest_for_onnx,
+    fastest_on_cpu,
+    may_have_accelerator,
+    onnxruntime_has_cuda,
+)
 from lesionctl.runtime.precision import Precision
+from lesionctl.runtime.world import device_of_process
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +26,7 @@ if TYPE_CHECKING:
     from lesionctl.runtime.onnx_segmenter import OnnxSegmenter
     from lesionctl.runtime.openvino_segmenter import OpenVinoSegmenter
     from lesionctl.runtime.segmenter import Segmenter
+    from lesionctl.runtime.world import World
 
 _MODEL = "model.safetensors"
 _FOLD = re.compile(r"fold-\d+")
@@ -89,10 +97,11 @@ def load_segmenter(
     precision: Precision = Precision.AUTO,
     backend: Backend = Backend.AUTO,
     pictures: int | None = None,
+    world: World | None = None,
 ) -> Segmenter:
     """Make a model ready to run, or several as one.
 
-    AUTO takes, for each model, the fastest backend that is installed and can run its file as it is: torch runs model
+    AUTO takes, for each model, the fastest backend that can be imported and can run its file as it is: torch runs model
     files (`.safetensors`) on CUDA, MPS and the CPU; OpenVINO and onnxruntime run `.onnx` files, and on the CPU also a
     model file beside which lies an `.onnx` file of the same name that says that it was made from it, as beside the
     bundled one. A named backend runs model files of any kind, and makes the ONNX file itself, once, in the cache.
@@ -104,19 +113,21 @@ def load_segmenter(
         precision: AUTO takes what the backend is fastest in on the device.
         backend: What runs the models.
         pictures: How many there will be, if that is known: for a few, AUTO counts the time to start too.
+        world: Where this process is one of several: of the GPUs, those on torch or onnxruntime each take their own.
 
     Returns:
         The model; its `digest` is that of the file that was named, whatever runs it.
 
     Raises:
-        UsageError: There is no such model or no such device, the models do not go together, or the backend cannot run
-            such a file, on such a device or in such a precision.
+        UsageError: There is no such model or no such device, the models do not go together, the backend cannot run
+            such a file, on such a device or in such a precision, or several processes cannot share the device.
         BadFile: A file is damaged.
         MissingExtra: The backend, or what makes the file that it needs, is not installed.
+        LesionctlError: The backend is installed, but cannot be loaded.
     """
     precision, backend = Precision(precision), Backend(backend)
     paths = find_models([names] if isinstance(names, str) else names)
-    segmenters = [_load(path, device, precision, backend, pictures) for path in paths]
+    segmenters = [_load(path, _Wish(device, precision, world), backend, pictures) for path in paths]
     if len(segmenters) == 1:
         return segmenters[0]
 
@@ -126,38 +137,55 @@ def load_segmenter(
 
 
 def digest_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hex.
+    """SHA-256 of a model file's bytes, in hex; of OpenVINO's `.xml`, those of the `.bin` with its weights follow them.
 
     Raises:
         BadFile: It cannot be read.
     """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise BadFile(path, f"cannot be read ({error.strerror})") from error
+    digest = hashlib.sha256()
+    weights = path.with_suffix(".bin")
+    for part in [path, weights] if path.suffix == ".xml" and weights.exists() else [path]:
+        try:
+            with part.open("rb") as file:
+                hashlib.file_digest(file, lambda: digest)
+        except OSError as error:
+            raise BadFile(part, f"cannot be read ({error.strerror})") from error
+    return digest.hexdigest()
 
 
-def _load(path: Path, device: str, precision: Precision, backend: Backend, pictures: int | None) -> Segmenter:
+class _Wish(NamedTuple):
+    """Where and how to compute, as a person asked for it."""
+
+    device: str
+    precision: Precision
+    world: World | None
+
+    def own_device(self) -> str:
+        """The device of this process, where the GPUs are shared out among several."""
+        if self.world is None:
+            return self.device
+        return device_of_process(self.device, self.world.local_rank, self.world.size)
+
+
+def _load(path: Path, wish: _Wish, backend: Backend, pictures: int | None) -> Segmenter:
     digest = digest_of(path)
     segmenter: Segmenter
     if path.suffix in {".onnx", ".xml"}:
-        segmenter = _load_exported(path, device, precision, backend)
+        segmenter = _load_exported(path, wish, backend)
     elif backend is Backend.AUTO:
-        chosen = fastest_on_cpu(precision, pictures) if _is_cpu(device) else Backend.TORCH
-        twin = None if chosen is Backend.TORCH else _load_twin(path, digest, "cpu", precision, chosen)
-        segmenter = twin or _load_in_torch(path, device, precision)
+        may_be_twin = path.with_suffix(".onnx").is_file() and _is_cpu(wish.device)
+        chosen = fastest_on_cpu(wish.precision, pictures) if may_be_twin else Backend.TORCH
+        twin = None if chosen is Backend.TORCH else _load_twin(path, digest, wish._replace(device="cpu"), chosen)
+        segmenter = twin or _load_in_torch(path, wish.own_device(), wish.precision)
     elif backend is Backend.TORCH:
-        segmenter = _load_in_torch(path, device, precision)
+        segmenter = _load_in_torch(path, wish.own_device(), wish.precision)
     else:
-        segmenter = _load_twin(path, digest, device, precision, backend) or _load_converted(
-            path, digest, device, precision, backend
-        )
+        segmenter = _load_twin(path, digest, wish, backend) or _load_converted(path, digest, wish, backend)
     segmenter.digest = digest
     return segmenter
 
 
-def _load_exported(path: Path, device: str, precision: Precision, backend: Backend) -> Segmenter:
+def _load_exported(path: Path, wish: _Wish, backend: Backend) -> Segmenter:
     if path.suffix == ".xml" and backend not in {Backend.AUTO, Backend.OPENVINO}:
         raise UsageError(f"{path} is for OpenVINO, {backend} cannot run it", hint="use --backend openvino")
     if backend is Backend.TORCH:
@@ -165,28 +193,26 @@ def _load_exported(path: Path, device: str, precision: Precision, backend: Backe
             f"torch cannot run {path}", hint="name the .safetensors file that it was made from, or leave out --backend"
         )
     if backend is Backend.AUTO:
-        backend = Backend.OPENVINO if path.suffix == ".xml" else fastest_for_onnx(device)
-    return _open(path, device, precision, backend)
+        backend = Backend.OPENVINO if path.suffix == ".xml" else fastest_for_onnx(wish.device)
+    return _open(path, wish, backend)
 
 
-def _load_twin(
-    path: Path, digest: str, device: str, precision: Precision, backend: Backend
-) -> OnnxSegmenter | OpenVinoSegmenter | None:
+def _load_twin(path: Path, digest: str, wish: _Wish, backend: Backend) -> OnnxSegmenter | OpenVinoSegmenter | None:
     """The ONNX file beside a model file, if it was made from that; one that is older or damaged is left alone."""
     twin = path.with_suffix(".onnx")
     if not twin.is_file():
         return None
     try:
-        segmenter = _open(twin, device, precision, backend)
+        segmenter = _open(twin, wish, backend)
     except BadFile:
         return None
     return segmenter if segmenter.source == digest else None
 
 
-def _load_converted(path: Path, digest: str, device: str, precision: Precision, backend: Backend) -> Segmenter:
+def _load_converted(path: Path, digest: str, wish: _Wish, backend: Backend) -> Segmenter:
     from lesionctl.runtime.conversion import as_onnx
 
-    return _open(as_onnx(path, digest), device, precision, backend)
+    return _open(as_onnx(path, digest), wish, backend)
 
 
 def _load_in_torch(path: Path, device: str, precision: Precision) -> Segmenter:
@@ -198,15 +224,17 @@ def _load_in_torch(path: Path, device: str, precision: Precision) -> Segmenter:
     return TorchSegmenter(*load_model(path), compute)
 
 
-def _open(path: Path, device: str, precision: Precision, backend: Backend) -> OnnxSegmenter | OpenVinoSegmenter:
+def _open(path: Path, wish: _Wish, backend: Backend) -> OnnxSegmenter | OpenVinoSegmenter:
     if backend is Backend.OPENVINO:
         from lesionctl.runtime.openvino_segmenter import OpenVinoSegmenter
 
-        return OpenVinoSegmenter(path, device, precision)
+        return OpenVinoSegmenter(path, wish.device, wish.precision)
 
     from lesionctl.runtime.onnx_segmenter import OnnxSegmenter
 
-    return OnnxSegmenter(path, device, precision)
+    # Torch, which counts the GPUs, is not asked where there is nothing to share out.
+    device = wish.own_device() if wish.device != "cpu" and wish.world and onnxruntime_has_cuda() else wish.device
+    return OnnxSegmenter(path, device, wish.precision)
 
 
 def _is_cpu(device: str) -> bool:

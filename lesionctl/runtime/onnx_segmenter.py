@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lesionctl.errors import BadFile, MissingExtra, UsageError
+from lesionctl.errors import BadFile, UsageError
+from lesionctl.runtime.backend import Backend
 from lesionctl.runtime.onnx_file import INPUT, read_facts
 from lesionctl.runtime.precision import Precision
 from lesionctl.runtime.segmenter import Segmenter
@@ -36,6 +37,7 @@ class OnnxSegmenter(Segmenter):
 
     Raises:
         MissingExtra: onnxruntime is not installed.
+        LesionctlError: It is, but cannot be loaded.
         UsageError: This build of onnxruntime cannot use the device or the precision.
         BadFile: The file is damaged or was not written by this program.
     """
@@ -93,8 +95,8 @@ def _run(session: InferenceSession, batch: NDArray[np.uint8]) -> NDArray[np.floa
 def _providers(path: Path, device: str) -> list[str | tuple[str, dict[str, str]]]:
     try:
         import onnxruntime
-    except ImportError as error:
-        raise MissingExtra("onnxruntime", "onnx", f"running {path}") from error
+    except Exception as error:
+        raise Backend.ONNX.not_loaded(path, error) from error
 
     cpu = "CPUExecutionProvider"
     kind, _, number = device.partition(":")

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, cast
 
 import cv2
 import numpy as np
-from scipy.spatial import KDTree
 
 from lesionctl.scoring.tolerance import DEFAULT_TOLERANCES
 
@@ -123,6 +122,8 @@ def _distances(outline: Region, other: Region) -> Distances:
     """
     points = cv2.countNonZero(outline) + cv2.countNonZero(other)
     if points * _PIXELS_PER_POINT < outline.size:
+        from scipy.spatial import KDTree  # half of the time of importing all that scores
+
         # A tree of plain halves, neither balanced nor shrunk to its points, is faster to build and to search.
         tree = KDTree(_points(other), leafsize=32, compact_nodes=False, balanced_tree=False)
         return cast("Distances", tree.query(_points(outline))[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -15,6 +16,7 @@ import pytest
 
 from lesionctl.fetch.demo import draw_demo
 from lesionctl.imaging.masks import read_mask
+from lesionctl.predict.manifest import digest_of
 
 KILLS = int(os.environ.get("LESIONCTL_TEST_KILLS", "3"))
 PICTURES = int(os.environ.get("LESIONCTL_TEST_KILLED_PICTURES", "60"))  # 500 for the whole
@@ -34,47 +36,110 @@ def masks(folder):
     return {path.name: path.read_bytes() for path in folder.glob("*.png")}
 
 
-def test_kills_at_any_moment_cost_nothing_but_time(scans, model_file, tmp_path):
-    words = [
-        *(sys.executable, "-m", "lesionctl", "predict", str(scans), "--model", str(model_file), "--batch-size", "4"),
-        *("--csv", "rows.csv", "--polygons", "lesions.json", "--backend", "torch", "--out"),
-    ]
-    began = time.monotonic()
-    subprocess.run([*words, str(tmp_path / "whole")], cwd=tmp_path, check=True, capture_output=True)
-    seconds = time.monotonic() - began
-    expected, table = masks(tmp_path / "whole"), (tmp_path / "rows.csv").read_text().splitlines()
-    outlines = json.loads((tmp_path / "lesions.json").read_text())["annotations"]
-    (tmp_path / "rows.csv").unlink()
-    (tmp_path / "lesions.json").unlink()
+class Program:
+    """A command whose masks, rows and outlines are known."""
 
-    chance, done, cut_short = random.Random(1), -1, 0
-    for number in range(KILLS):
+    def __init__(self, folder, scans, model_file, *words):
+        self.folder = folder
+        self.words = [
+            *(sys.executable, "-m", "lesionctl", "predict", str(scans), "--model", str(model_file)),
+            *("--batch-size", "4", "--csv", "rows.csv", "--polygons", "lesions.json", "--backend", "torch", *words),
+        ]
+
+    def run(self, out):
+        return subprocess.run(
+            [*self.words, "--out", str(out)], cwd=self.folder, check=True, capture_output=True, text=True
+        )
+
+    def table(self):
+        return (self.folder / "rows.csv").read_text().splitlines()
+
+    def outlines(self):
+        return json.loads((self.folder / "lesions.json").read_text())["annotations"]
+
+    def kill(self, seconds, number, chance):
+        """Begin to predict and end it within `seconds`; returns whether it was cut short."""
         process = subprocess.Popen(
-            [*words, "masks"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [*self.words, "--out", "masks"], cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         # Most of the time goes by before the first mask: later moments are the more instructive ones.
         time.sleep(seconds * (0.5 + 0.5 * chance.random()) * (1 if number else 0.9))
         is_asked = number % 3 == 2
         process.send_signal(signal.SIGTERM if is_asked else signal.SIGKILL)
         code = process.wait()
-        assert code in ((75, 0) if is_asked else (-signal.SIGKILL, 0))
-        cut_short += code != 0
+        # While the program is still being loaded nobody listens to a request, and it ends the process.
+        assert code in ((75, 0, -signal.SIGTERM) if is_asked else (-signal.SIGKILL, 0))
+        return code != 0
+
+
+@pytest.fixture
+def whole(scans, model_file, tmp_path):
+    """A function that runs a command undisturbed: it, its seconds, masks, rows and outlines."""
+
+    def run(*words):
+        program = Program(tmp_path, scans, model_file, *words)
+        began = time.monotonic()
+        program.run(tmp_path / "whole")
+        seconds = time.monotonic() - began
+        found = (masks(tmp_path / "whole"), program.table(), program.outlines())
+        for path in (tmp_path / "whole", tmp_path / "rows.csv", tmp_path / "lesions.json"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        return program, seconds, *found
+
+    return run
+
+
+def check_the_end(program, expected, table, outlines):
+    """One more run, to its end, makes all that an undisturbed one makes."""
+    out = program.folder / "masks"
+    last = program.run("masks")
+    assert len(last.stdout.splitlines()) == PICTURES
+    assert masks(out) == expected
+    for path in out.glob("*.png"):
+        read_mask(path, strict=True)
+    assert not [path for path in out.iterdir() if path.suffix == ".part"]
+
+    rows = program.table()
+    assert rows[0] == table[0]
+    assert {row.split(",")[0] for row in rows} == {row.split(",")[0] for row in table}
+    assert len(rows) == len(table) == PICTURES + 1
+    found = program.outlines()
+    assert sorted(one["segmentation"] for one in found) == sorted(one["segmentation"] for one in outlines)
+
+
+def test_kills_at_any_moment_cost_nothing_but_time(whole, tmp_path):
+    program, seconds, expected, table, outlines = whole()
+    chance, done, cut_short = random.Random(1), -1, 0
+    for number in range(KILLS):
+        cut_short += program.kill(seconds, number, chance)
         there = masks(tmp_path / "masks") if (tmp_path / "masks").exists() else {}
         assert there.items() <= expected.items()  # whole, or not there
         assert len(there) >= done
         done = len(there)
     assert cut_short
+    check_the_end(program, expected, table, outlines)
 
-    last = subprocess.run([*words, "masks"], cwd=tmp_path, check=True, capture_output=True, text=True)
-    assert len(last.stdout.splitlines()) == PICTURES
-    assert masks(tmp_path / "masks") == expected
-    for path in (tmp_path / "masks").glob("*.png"):
-        read_mask(path, strict=True)
-    assert not [path for path in (tmp_path / "masks").iterdir() if path.suffix == ".part"]
 
-    rows = (tmp_path / "rows.csv").read_text().splitlines()
-    assert rows[0] == table[0]
-    assert {row.split(",")[0] for row in rows} == {row.split(",")[0] for row in table}
-    assert len(rows) == len(table) == PICTURES + 1
-    found = json.loads((tmp_path / "lesions.json").read_text())["annotations"]
-    assert sorted(one["segmentation"] for one in found) == sorted(one["segmentation"] for one in outlines)
+def test_kills_while_masks_of_another_recipe_are_replaced_never_pass_one_off_as_new(whole, scans, model_file, tmp_path):
+    # With random weights the views agree on many masks: the format makes each file another one.
+    program, seconds, expected, table, outlines = whole("--tta", "--skip-existing", "--mask-format", "1-bit")
+    Program(tmp_path, scans, model_file).run("masks")
+    older = masks(tmp_path / "masks")
+    assert older.keys() == expected.keys()
+    assert not any(older[name] == expected[name] for name in older)
+
+    chance, cut_short = random.Random(2), 0
+    for number in range(KILLS):
+        cut_short += program.kill(seconds, number, chance)
+        for name, content in masks(tmp_path / "masks").items():
+            assert content in (older[name], expected[name])  # whole, or not there
+        lines = (tmp_path / "masks" / ".lesionctl" / "masks.1-of-1.jsonl").read_text().splitlines()
+        latest = {}
+        for line in lines:
+            with contextlib.suppress(ValueError):
+                found = json.loads(line)
+                latest[found["mask"]] = found["digest"]
+        for name, content in masks(tmp_path / "masks").items():
+            assert latest[name] == digest_of(content)  # no line says of an older mask that it is a newer one
+    assert cut_short
+    check_the_end(program, expected, table, outlines)

@@ -72,7 +72,7 @@ def test_the_same_command_goes_on_and_another_model_is_not_mixed_in(lesionctl, s
 
     mixed = lesionctl(*words, "--model", model_file, "--tta")
     assert mixed.returncode == 2
-    assert "of another model, other settings or another picture" in mixed.stderr
+    assert "of another model or other settings" in mixed.stderr
     anew = lesionctl(*words, "--model", model_file, "--tta", "--skip-existing")
     assert anew.returncode == 0
     with (tmp_path / "rows.csv").open(newline="") as file:
@@ -123,6 +123,42 @@ def test_a_picture_beyond_the_limit_is_named(lesionctl, scans, model_file):
     )
     assert done.returncode == 3
     assert "more than the limit of 1,000" in done.stderr
+
+
+def test_a_changed_picture_is_predicted_anew_and_one_that_has_gone_is_a_failure(lesionctl, scans, model_file, tmp_path):
+    names = sorted(path.name for path in scans.glob("DEMO_*.jpg"))
+    (tmp_path / "list.txt").write_text("".join(f"scans/{name}\n" for name in names))
+    words = ("predict", "--files-from", "list.txt", "--out", "masks", "--model", model_file, "--csv", "rows.csv")
+    assert lesionctl(*words).returncode == 0
+    shutil.copy(scans / names[0], scans / names[1])
+    (scans / names[2]).unlink()
+    done = lesionctl(*words)
+    assert done.returncode == 3
+    assert "2 of 4 masks are there already" in done.stderr
+    assert "1 of 4 pictures have changed since: their masks are made anew" in done.stderr
+    assert f"scans/{names[2]}: cannot be read (No such file or directory)" in done.stderr
+    with (tmp_path / "rows.csv").open(newline="") as file:
+        assert sorted(row["image"] for row in csv.DictReader(file)) == [f"scans/{names[i]}" for i in (0, 1, 3)]
+
+
+def test_under_torchrun_failures_are_a_warning_as_it_would_kill_the_other_processes(lesionctl, scans, model_file):
+    done = lesionctl("predict", scans, "--out", "masks", "--model", model_file, TORCHELASTIC_RUN_ID="none")
+    assert done.returncode == 0
+    assert "warning: 2 of 6 inputs failed, the rest are done" in done.stderr
+    assert len(done.stdout.splitlines()) == 4
+
+
+def test_the_share_of_a_task_of_an_array_is_said_with_the_way_out(lesionctl, scans, model_file):
+    array = {f"SLURM_ARRAY_TASK_{name}": value for name, value in (("ID", "2"), ("MIN", "1"), ("MAX", "2"))}
+    array["SLURM_ARRAY_TASK_COUNT"] = "2"
+    words = ("predict", "scans/DEMO_*.jpg", "--out", "masks", "--model", model_file)
+    share = lesionctl("--quiet", *words, **array)
+    assert "warning: this is a task of a SLURM array: it does share 2 of 2 alone; --shard 1/1 does all" in share.stderr
+    whole = lesionctl(*words, "--shard", "1/1", **array)
+    assert (len(whole.stdout.splitlines()), "SLURM" in whole.stderr) == (4, False)
+    broken = lesionctl(*words, **(array | {"SLURM_ARRAY_TASK_MAX": "x"}))
+    assert broken.returncode == 2
+    assert "SLURM_ARRAY_TASK_MAX is 'x', no number" in broken.stderr
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -113,3 +116,50 @@ def test_threads_may_advance_one_task(drawn):
     with terminal.task("downloading", 4000, unit="bytes") as task, ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: [task.advance(2) for _ in range(500)], range(4)))
         assert task._count.done == 4000
+
+
+BAR_AND_RESULTS = """
+import time
+from lesionctl.cli.terminal import Terminal
+terminal = Terminal()
+with terminal.task("segmenting", 3) as task:
+    for number in range(3):
+        terminal.json({"number": number, "path": "scans/[bold]" + "x" * 100}, indent=None)
+        task.advance()
+        time.sleep(0.15)  # the bar is drawn ten times a second
+"""
+ROWS = [f'{{"number": {number}, "path": "scans/[bold]{"x" * 100}"}}' for number in range(3)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no pseudoterminals of this kind")
+@pytest.mark.parametrize("redirected", [True, False])
+def test_results_go_to_stdout_beside_a_bar(tmp_path, redirected):
+    """On a terminal with `> rows.jsonl`, the bar is on the terminal and the rows are in the file."""
+    import pty
+
+    main, terminal = pty.openpty()
+    with (tmp_path / "rows.jsonl").open("wb") as file:
+        child = subprocess.Popen(
+            [sys.executable, "-c", BAR_AND_RESULTS],
+            stdin=terminal,
+            stdout=file if redirected else terminal,
+            stderr=terminal,
+            env={**os.environ, "TERM": "xterm", "COLUMNS": "80"},
+        )
+    os.close(terminal)
+    drawn = "".join(iter(lambda: _read(main), ""))
+    os.close(main)
+    assert child.wait() == 0
+    assert "segmenting" in drawn
+    rows = (tmp_path / "rows.jsonl").read_text().splitlines()
+    assert rows == (ROWS if redirected else [])
+    for row in ROWS:  # each whole, on a line of its own
+        assert (f"{row}\r\n" in drawn) != redirected
+
+
+def _read(main):
+    """What came from a pseudoterminal; nothing once its other end is closed, which Linux calls an error."""
+    try:
+        return os.read(main, 1 << 16).decode(errors="replace")
+    except OSError:
+        return ""

@@ -37,13 +37,34 @@ def places(*names, recursive=False):
         (["."], True, ["[x].jpg", "a.jpg", "b.PNG", "deep/c.webp", "deep/er/d.tif"]),
         (["deep"], True, ["c.webp", "er/d.tif"]),
         (["*.jpg"], False, ["[x].jpg", "a.jpg"]),
-        (["deep/**/*.tif"], False, ["d.tif"]),
+        (["deep/**/*.tif"], False, ["er/d.tif"]),
+        (["./deep/**/*.*"], False, ["c.webp", "er/d.tif"]),
+        (["d*/*.webp"], False, ["deep/c.webp"]),
+        (["**/*.tif"], False, ["deep/er/d.tif"]),
+        (["deep/er/*"], False, ["d.tif"]),
+        (["d*/../*.jpg"], False, ["[x].jpg", "a.jpg"]),
+        (["empty/../deep/e?/*"], False, ["er/d.tif"]),
         (["b.PNG", "a.jpg"], False, ["b.PNG", "a.jpg"]),
         (["a.jpg", "./a.jpg", "*.jpg"], False, ["a.jpg", "[x].jpg"]),
     ],
 )
 def test_pictures_in_the_order_of_the_names(names, recursive, expected):
     assert places(*names, recursive=recursive) == expected
+
+
+def test_an_absolute_pattern_keeps_the_folders_below_its_fixed_part(tmp_path):
+    assert places(f"{tmp_path}/deep/**/*.tif") == ["er/d.tif"]
+    assert places(f"{tmp_path}/*/*.webp") == ["deep/c.webp"]
+
+
+def test_a_pattern_passes_over_what_this_program_wrote():
+    written = ["a_segmentation.png", "a_overlay.jpg", "deep/a_probability.png"]
+    for name in written:
+        Path(name).touch()
+    assert places("**/*.[jp]*g") == ["[x].jpg", "a.jpg"]
+    assert places(*written) == ["a_segmentation.png", "a_overlay.jpg", "a_probability.png"]  # named one by one
+    with pytest.raises(UsageError, match=r"'\*\.png' matches nothing but masks and overlays that this program wrote"):
+        find_inputs(["*.png"])
 
 
 def test_input_has_its_path_beside_its_place(tmp_path):
@@ -114,7 +135,9 @@ def test_list_on_standard_input(content, null, expected):
     [
         ("deep/er/d.tif", "deep/er/d.tif"),
         ("./deep/er/d.tif", "deep/er/d.tif"),
-        ("/data/scans/d.tif", "d.tif"),
+        ("/data/a/IM1.jpg", "data/a/IM1.jpg"),
+        ("/data/../../a/./IM1.jpg", "a/IM1.jpg"),
+        ("//data/IM1.jpg", "data/IM1.jpg"),
         ("../../other/d.tif", "other/d.tif"),
         ("deep/../../d.tif", "d.tif"),
         ("..", "."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ from PIL import Image as Pillow
 from pydicom import uid
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
+from pydicom.pixels import pixel_array
 
 from lesionctl.errors import BadFile
+from lesionctl.imaging import dicom
 from lesionctl.imaging.decode import decode, decode_bytes
 
 NAME = Path("picture.dcm")
@@ -296,3 +299,31 @@ def test_damaged_bytes_never_raise_anything_but_a_bad_file_nor_tell_of_the_patie
     told = [*reasons, caplog.text, *(str(warning.message) for warning in recwarn)]
     assert reasons
     assert not [text for text in told if "Doe" in text]
+
+
+def test_a_huge_picture_waits_for_its_turn(monkeypatch):
+    """By its size where it is compressed, and by the file's where it is not: reading that makes a copy of it."""
+    log = []
+
+    @contextmanager
+    def turn(pixels):
+        log.append(f"{pixels} begin")
+        yield
+        log.append(f"{pixels} end")
+
+    def read(*arguments, **options):
+        log.append("pixels")
+        return pixel_array(*arguments, **options)
+
+    monkeypatch.setattr(dicom, "one_huge_at_a_time", turn)
+    monkeypatch.setattr(dicom, "pixel_array", read)
+    content = saved(picture(40, 50))
+    decode_bytes(content, NAME)
+    of_file = len(content) // 3
+    assert 2000 < of_file < 2300
+    assert log == [f"{of_file} begin", "2000 begin", "pixels", "2000 end", f"{of_file} end"]
+
+
+def test_a_huge_picture_in_a_huge_file_does_not_wait_for_itself(monkeypatch):
+    monkeypatch.setattr("lesionctl.imaging.large.HUGE", 100)
+    assert decode_bytes(saved(picture(40, 50)), NAME).image.shape == (40, 50, 3)

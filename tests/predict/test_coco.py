@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,6 +12,13 @@ import pytest
 from lesionctl.citations import load_citations
 from lesionctl.errors import LesionctlError, UsageError
 from lesionctl.predict.coco import TOLERANCE, CocoFile, trace
+
+OUT = Path("masks")
+
+
+def named(name, digest="1-ab"):
+    """A picture, its mask and what that is."""
+    return Path(name), OUT / name, digest
 
 
 def rasterise(polygons, shape):
@@ -122,19 +130,22 @@ def test_nothing_found_is_no_polygon():
 
 def test_file_is_coco(tmp_path):
     path = tmp_path / "new" / "coco.json"
-    file = CocoFile(path)
+    file = CocoFile(path, OUT)
     mask = pixel(50, 80, (slice(10, 30), slice(40, 60)))
-    file.add("sub/a.jpg", 80, 50, trace(mask))
-    file.add("nothing.jpg", 30, 20, None)
-    file.add("ä.jpg", 80, 50, trace(mask))
+    file.add(*named("sub/a.jpg"), 80, 50, trace(mask))
+    file.add(*named("nothing.jpg"), 30, 20, None)
+    file.add(*named("ä.jpg"), 80, 50, trace(mask))
     assert not path.exists()
     file.write()
     content = json.loads(path.read_text(encoding="utf-8"))
     assert content["categories"] == [{"id": 1, "name": "lesion", "supercategory": "skin"}]
-    assert content["images"] == [
-        {"id": 1, "file_name": "sub/a.jpg", "width": 80, "height": 50},
-        {"id": 2, "file_name": "nothing.jpg", "width": 30, "height": 20},
-        {"id": 3, "file_name": "ä.jpg", "width": 80, "height": 50},
+    names = ("sub/a.jpg", "nothing.jpg", "ä.jpg")
+    assert [(image["id"], image["file_name"]) for image in content["images"]] == list(enumerate(names, start=1))
+    about = [(image["width"], image["height"], image["mask"], image["mask_digest"]) for image in content["images"]]
+    assert about == [
+        (80, 50, "masks/sub/a.jpg", "1-ab"),
+        (30, 20, "masks/nothing.jpg", "1-ab"),
+        (80, 50, "masks/ä.jpg", "1-ab"),
     ]
     assert [(a["id"], a["image_id"], a["category_id"], a["iscrowd"]) for a in content["annotations"]] == [
         (1, 1, 1, 0),
@@ -149,22 +160,27 @@ def test_file_is_coco(tmp_path):
 
 
 def test_file_without_a_picture_is_valid(tmp_path):
-    CocoFile(tmp_path / "coco.json").write()
+    CocoFile(tmp_path / "coco.json", OUT).write()
     content = json.loads((tmp_path / "coco.json").read_text())
     assert (content["images"], content["annotations"]) == ([], [])
 
 
 def added(path, names, mask):
-    file = CocoFile(path)
+    file = CocoFile(path, OUT)
     for name in names:
-        file.add(name, 9, 9, trace(mask))
+        file.add(*named(name), 9, 9, trace(mask))
     return file
+
+
+def killed(file):
+    """What the system does with the locks of a process that is killed."""
+    file._lock.release()
 
 
 def test_an_interrupted_run_is_gone_on_with_wherever_it_was_cut(tmp_path):
     mask, names = pixel(9, 9, (3, slice(2, 6))), ["a.jpg", 'b,"lesion":\n.jpg', "c\udcff.jpg"]
     path, waiting = tmp_path / "coco.json", tmp_path / ".coco.json.lines"
-    added(path, names, mask)
+    killed(added(path, names, mask))
     lines = waiting.read_bytes()
     added(path, names, mask).write()
     whole = path.read_bytes()
@@ -179,12 +195,15 @@ def test_an_interrupted_run_is_gone_on_with_wherever_it_was_cut(tmp_path):
 def test_a_finished_file_is_gone_on_with_and_pictures_are_replaced(tmp_path):
     path = tmp_path / "coco.json"
     added(path, ["a.jpg", "b.jpg"], pixel(9, 9, (1, 1))).write()
-    file = CocoFile(path)
-    assert "a.jpg" in file
-    file.forget(["a.jpg"])
-    file.add("a.jpg", 9, 9, None)
-    file.add("b.jpg", 1, 1, None)  # it is there
-    file.add("c.jpg", 9, 9, trace(pixel(9, 9, (4, 4))))
+    file = CocoFile(path, OUT)
+    assert file.holds(*named("a.jpg"), 9, 9)
+    assert not file.holds(*named("a.jpg", digest="1-cd"), 9, 9)
+    assert not file.holds(*named("c.jpg"), 9, 9)
+    file.forget([OUT / "a.jpg"])
+    assert not file.holds(*named("a.jpg"), 9, 9)
+    file.add(*named("a.jpg"), 9, 9, None)
+    file.add(*named("b.jpg"), 9, 9, None)  # it is there
+    file.add(*named("c.jpg"), 9, 9, trace(pixel(9, 9, (4, 4))))
     file.write()
     content = json.loads(path.read_text())
     assert [image["file_name"] for image in content["images"]] == ["b.jpg", "a.jpg", "c.jpg"]
@@ -194,18 +213,58 @@ def test_a_finished_file_is_gone_on_with_and_pictures_are_replaced(tmp_path):
     ]
 
 
+def test_a_mask_s_picture_is_there_once_however_it_is_spelled_and_with_its_latest_outline(tmp_path):
+    path = tmp_path / "coco.json"
+    added(path, ["a.jpg", "b.jpg"], pixel(9, 9, (1, 1))).write()
+    file = CocoFile(path, OUT.absolute())
+    file.add(Path("../x/a.jpg"), OUT.absolute() / "a.jpg", "1-ab", 9, 9, trace(pixel(9, 9, (4, 4))))
+    file.add(*named("b.jpg", digest="1-cd"), 9, 9, trace(pixel(9, 9, (5, 5))))
+    file.write()
+    content = json.loads(path.read_text())
+    assert [image["file_name"] for image in content["images"]] == ["../x/a.jpg", "b.jpg"]
+    assert [entry["bbox"] for entry in content["annotations"]] == [[4, 4, 1, 1], [5, 5, 1, 1]]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["coco.json"]
+
+
+def test_a_kill_while_a_finished_file_is_taken_up_again_loses_nothing(tmp_path, monkeypatch):
+    path = tmp_path / "coco.json"
+    added(path, ["a.jpg", "b.jpg"], pixel(9, 9, (1, 1))).write()
+    whole = path.read_bytes()
+
+    def kill(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.replace", kill)
+    with pytest.raises(KeyboardInterrupt):
+        CocoFile(path, OUT)
+    monkeypatch.undo()
+    assert path.read_bytes() == whole
+    killed(CocoFile(path, OUT))
+    path.unlink()  # the lines alone are enough
+    CocoFile(path, OUT).write()
+    assert path.read_bytes() == whole
+
+
+def test_one_process_at_a_time_writes_a_file(tmp_path):
+    file = CocoFile(tmp_path / "coco.json", OUT)
+    with pytest.raises(LesionctlError, match=r"another process is writing .*coco\.json"):
+        CocoFile(tmp_path / "coco.json", OUT)
+    file.write()
+    CocoFile(tmp_path / "coco.json", OUT).write()
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"categories": [{"id": 1, "name": "cat"}]}', "\N{SNOWMAN}"])
 def test_another_file_is_refused_and_left_as_it_is(content, tmp_path):
     path = tmp_path / "coco.json"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(UsageError, match="is no COCO file of this program"):
-        CocoFile(path)
+        CocoFile(path, OUT)
     assert path.read_text(encoding="utf-8") == content
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_place_that_cannot_be_written_to_is_named(tmp_path):
-    file = CocoFile(tmp_path / "coco.json")
+    file = CocoFile(tmp_path / "coco.json", OUT)
     (tmp_path / "coco.json").mkdir()
     with pytest.raises(LesionctlError, match=r"coco\.json cannot be written"):
         file.write()

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from lesionctl.dataset.inputs import Input
 from lesionctl.errors import Failure, UsageError
 from lesionctl.imaging.mask_form import MaskForm
 from lesionctl.imaging.masks import read_mask
-from lesionctl.predict.jobs import Outputs
+from lesionctl.predict.jobs import Outputs, plan_jobs
 from lesionctl.predict.manifest import Existing, Manifest, recipe_of
 from lesionctl.predict.predict import Wishes, predict
 from lesionctl.predict.shard import Shard
+from lesionctl.runtime import stream
 
 
 def files(folder):
@@ -82,12 +85,12 @@ class Bench:
     def __init__(self, segmenter, plan, out):
         self.segmenter, self.plan, self.out = segmenter, plan, out
 
-    def run(self, existing=Existing.REFUSE, *, recipe="a", stop_after=None, **about):
-        jobs, seen = self.plan(**about), []
+    def run(self, existing=Existing.REFUSE, *, recipe="a", stop_after=None, wishes=None, **about):
+        jobs, seen, wishes = self.plan(**about), [], wishes or Wishes()
         with Manifest(self.out, recipe_of(recipe), Shard()) as manifest:
-            done = manifest.done(jobs, existing)
+            done = manifest.survey(jobs, existing).done
             stop = lambda: stop_after is not None and len(seen) >= stop_after  # noqa: E731
-            for outcome in predict(self.segmenter, jobs, done=done, manifest=manifest, stop=stop, batch_size=1):
+            for outcome in predict(self.segmenter, jobs, wishes, done=done, manifest=manifest, stop=stop, batch_size=1):
                 seen.append(outcome)
         return seen, done
 
@@ -103,6 +106,7 @@ def test_the_same_again_does_nothing_and_says_the_same(bench):
     again, done = bench.run()
     assert (len(done), bench.segmenter.seen) == (5, looked_at)
     assert [a.prediction.to_dict() for a in again] == [b.prediction.to_dict() for b in first]
+    assert [a.digest for a in again] == [b.digest for b in first]
     assert files(bench.out) == before
 
 
@@ -116,7 +120,7 @@ def test_a_stopped_run_is_gone_on_with(bench, scans):
     assert 0 < len(seen) < 25
     assert masks(bench.out).items() < expected.items()
     rest, done = bench.run()
-    assert len(done) == len(seen)
+    assert len(seen) <= len(done) < 25
     assert [found.prediction.image for found in rest] == [found.prediction.image for found in whole]
     assert masks(bench.out) == expected
 
@@ -133,19 +137,109 @@ def test_a_line_that_a_kill_cut_off_costs_one_picture(bench):
 
 def test_masks_of_another_model_are_refused_or_replaced(bench):
     bench.run()
-    with pytest.raises(UsageError, match="and 4 more, of another model, other settings or another picture"):
+    with pytest.raises(UsageError, match="and 4 more, of another model or other settings"):
         bench.run(recipe="b")
     assert len(bench.run(Existing.REPLACE, recipe="b")[1]) == 0
     assert len(bench.run(recipe="b")[1]) == 5
     assert len(bench.run(Existing.OVERWRITE, recipe="b")[1]) == 0
 
 
-def test_a_changed_picture_is_predicted_anew(bench, scans):
+def test_a_changed_picture_is_predicted_anew_and_the_rest_is_kept(bench, scans):
     bench.run()
+    mask = bench.out / "DEMO_0000001_segmentation.png"
+    before = mask.read_bytes()
     shutil.copy(scans / "DEMO_0000000.jpg", scans / "DEMO_0000001.jpg")
-    with pytest.raises(UsageError, match="another picture"):
-        bench.run()
-    assert len(bench.run(Existing.REPLACE)[1]) == 4
+    assert len(bench.run()[1]) == 4
+    assert mask.read_bytes() != before
+    assert len(bench.run()[1]) == 5
+
+
+def test_a_picture_that_changes_while_it_is_read_is_predicted_anew_by_the_next_run(bench, scans, monkeypatch):
+    decode = stream.decode
+
+    def change(path, *about):
+        decoded = decode(path, *about)
+        if path.name == "DEMO_0000001.jpg":
+            shutil.copy(scans / "DEMO_0000000.jpg", path)
+        return decoded
+
+    monkeypatch.setattr(stream, "decode", change)
+    bench.run()
+    monkeypatch.undo()
+    assert len(bench.run()[1]) == 4
+    by_name = masks(bench.out)
+    assert by_name["DEMO_0000000_segmentation.png"] == by_name["DEMO_0000001_segmentation.png"]
+
+
+@pytest.mark.parametrize(
+    ("existing", "recipe", "damage", "is_left"),
+    [
+        (Existing.REFUSE, "a", "changed", False),
+        (Existing.REPLACE, "b", "changed", False),
+        (Existing.REPLACE, "b", "gone", False),
+        (Existing.OVERWRITE, "a", "gone", False),
+        (Existing.REFUSE, "a", "gone", True),  # it is still the mask of what was there
+        (Existing.REPLACE, "a", "gone", True),
+    ],
+)
+def test_a_picture_that_fails_leaves_no_mask_of_another_model_or_picture(
+    bench, scans, existing, recipe, damage, is_left
+):
+    outputs = Outputs(overlay=True, probabilities=True)
+    bench.run(outputs=outputs)
+    picture = scans / "DEMO_0000001.jpg"
+    picture.write_bytes(b"no picture") if damage == "changed" else picture.unlink()
+    scans_as_before = [Input(scans / f"DEMO_{number:07d}.jpg", Path(f"DEMO_{number:07d}.jpg")) for number in range(5)]
+    bench.plan = lambda **about: plan_jobs(scans_as_before, bench.out, **about)
+    seen, _ = bench.run(existing, recipe=recipe)
+    assert [isinstance(outcome, Failure) for outcome in seen] == [False, True, False, False, False]
+    assert len(list(bench.out.glob("DEMO_0000001_*"))) == (3 if is_left else 0)
+
+
+def test_a_failed_picture_under_overwrite_leaves_somebody_else_s_mask(bench, scans):
+    bench.out.mkdir()
+    (bench.out / "DEMO_0000001_segmentation.png").write_bytes(b"a drawing by hand")
+    (scans / "DEMO_0000001.jpg").write_bytes(b"no picture")
+    bench.run(Existing.OVERWRITE)
+    assert (bench.out / "DEMO_0000001_segmentation.png").read_bytes() == b"a drawing by hand"
+
+
+@pytest.mark.parametrize("existing", [Existing.REPLACE, Existing.OVERWRITE])
+def test_a_run_that_is_killed_between_line_and_mask_leaves_no_mask_of_another_model(bench, monkeypatch, existing):
+    bench.run()
+
+    def kill(path, _):
+        raise KeyboardInterrupt if path.name.endswith("_segmentation.png") else AssertionError
+
+    monkeypatch.setattr("lesionctl.predict.predict.write_bytes", kill)
+    with pytest.raises(KeyboardInterrupt):
+        bench.run(existing, recipe="b")
+    monkeypatch.undo()
+    assert len(masks(bench.out)) < 5
+    assert len(bench.run(Existing.REPLACE, recipe="b")[1]) == 0
+    assert len(bench.run(recipe="b")[1]) == 5
+
+
+def test_side_files_count_only_where_they_were_made_with_the_mask_and_go_with_it(bench):
+    both = Outputs(overlay=True, probabilities=True)
+    bench.run(outputs=both)
+    assert len(bench.run(outputs=both)[1]) == 5
+    assert len(bench.run()[1]) == 5  # they are not asked for
+    assert len(list(bench.out.glob("*_overlay.jpg"))) == 5
+    bench.run(Existing.REPLACE, recipe="b")  # of another model, without them
+    assert len(masks(bench.out)) == 5
+    assert [*bench.out.glob("*_overlay.jpg"), *bench.out.glob("*_probability.png")] == []
+    (bench.out / "DEMO_0000001_overlay.jpg").write_bytes(b"of something else")
+    seen, done = bench.run(recipe="b", outputs=both)
+    assert len(done) == 0
+    assert all(outcome.prediction.overlay.stat().st_size > 1000 for outcome in seen)
+    (bench.out / "DEMO_0000001_overlay.jpg").unlink()
+    assert len(bench.run(recipe="b", outputs=both)[1]) == 4
+
+
+def test_what_was_done_before_is_not_looked_at_again_once_it_is_to_stop(bench):
+    bench.run()
+    assert bench.run(stop_after=0) == ([], bench.run()[1])
 
 
 def test_what_is_wanted_beside_a_mask_is_made_too(bench):
@@ -170,21 +264,23 @@ def test_somebody_else_s_mask_is_not_touched(bench):
 
 def test_polygons_and_thumbnails_of_what_was_done_before_come_from_its_mask(bench, plan):
     bench.run()
-    jobs, wishes = plan(), Wishes(polygons=True, thumbnail=True)
-    with Manifest(bench.out, recipe_of("a"), Shard()) as manifest:
-        again = list(predict(bench.segmenter, jobs, wishes, done=manifest.done(jobs, Existing.REFUSE)))
-    anew = list(predict(bench.segmenter, jobs, wishes))
+    wishes = Wishes(polygons=True, thumbnail=True)
+    again, _ = bench.run(wishes=wishes)
+    anew = list(predict(bench.segmenter, plan(), wishes))
     for one, other in zip(again, anew, strict=True):
         assert one.polygons == other.polygons
         assert np.array_equal(one.thumbnail, other.thumbnail)
 
 
-def test_measures_are_made_where_they_are_wanted_also_of_what_was_done_before(bench, plan):
-    jobs, without, with_them = plan(), Wishes(measures=False), Wishes()
-    with Manifest(bench.out, recipe_of("a"), Shard()) as manifest:
-        first = list(predict(bench.segmenter, jobs, without, manifest=manifest))
+def test_measures_are_made_once_where_they_are_wanted_of_what_was_done_before(bench, plan, monkeypatch):
+    first, _ = bench.run(wishes=Wishes(measures=False))
     assert {outcome.prediction.measures for outcome in first} == {None}
-    with Manifest(bench.out, recipe_of("a"), Shard()) as manifest:
-        again = list(predict(bench.segmenter, jobs, with_them, done=manifest.done(jobs, Existing.REFUSE)))
-    anew = list(predict(bench.segmenter, jobs, with_them))
+    again, done = bench.run()
+    assert len(done) == 5
+    anew = list(predict(bench.segmenter, plan("elsewhere")))
     assert [one.prediction.measures for one in again] == [other.prediction.measures for other in anew]
+
+    monkeypatch.setattr("lesionctl.predict.predict.decode", None)  # no picture is read once more
+    monkeypatch.setattr("lesionctl.predict.predict.read_mask", None)
+    third, _ = bench.run(wishes=Wishes(polygons=True, traced=frozenset(done)))
+    assert [one.prediction.to_dict() for one in third] == [other.prediction.to_dict() for other in again]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +11,9 @@ import pytest
 from lesionctl.errors import LesionctlError, UsageError
 from lesionctl.imaging.measures import Measures
 from lesionctl.predict.records import COLUMNS, Prediction
-from lesionctl.predict.rows import CsvRows, JsonLines
+from lesionctl.predict.rows import CsvRows
 
-BOTH = pytest.mark.parametrize("form", [CsvRows, JsonLines])
+OUT = Path("masks")
 NAMES = ["a.jpg", "sub/b, the second.jpg", 'c "quoted".jpg', "ä ; λ.jpg", "two\nlines\r.jpg", "no\udcffutf8.jpg"]
 
 
@@ -37,20 +36,19 @@ def predicted(name, pixels=50):
     )
 
 
-def write(form, path, names, pixels=50):
-    rows = form(path)
+def write(path, names, pixels=50):
+    rows = CsvRows(path, OUT)
     for name in names:
         rows.add(predicted(name, pixels))
     rows.close()
 
 
-def read(form, path):
-    text = path.read_text(encoding="utf-8")
-    return list(csv.DictReader(text.splitlines())) if form is CsvRows else [json.loads(x) for x in text.splitlines()]
+def read(path):
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
 
 
 def test_csv_holds_what_a_row_holds(tmp_path):
-    write(CsvRows, tmp_path / "rows.csv", ["a.jpg"])
+    write(tmp_path / "rows.csv", ["a.jpg"])
     lines = (tmp_path / "rows.csv").read_text().splitlines()
     assert lines[0] == ",".join(COLUMNS)
     assert lines[1] == (
@@ -60,94 +58,115 @@ def test_csv_holds_what_a_row_holds(tmp_path):
     )
 
 
-def test_json_lines_are_the_rows(tmp_path):
-    write(JsonLines, tmp_path / "rows.jsonl", ["a.jpg", "ä.jpg"])
-    assert read(JsonLines, tmp_path / "rows.jsonl") == [predicted(name).to_dict() for name in ("a.jpg", "ä.jpg")]
-
-
-@BOTH
-def test_any_name_is_one_line_and_known_again(form, tmp_path):
+def test_any_name_is_one_line_and_known_again(tmp_path):
     path = tmp_path / "new" / "rows"
-    write(form, path, NAMES)
-    assert len(path.read_bytes().splitlines()) == len(NAMES) + (form is CsvRows)
-    rows = form(path)
-    assert all(Path(name) in rows for name in NAMES)
-    assert Path("other.jpg") not in rows
+    write(path, NAMES)
+    assert len(path.read_bytes().splitlines()) == len(NAMES) + 1
     before = path.read_bytes()
-    for name in NAMES:
-        rows.add(predicted(name))  # they are not written twice
-    rows.close()
+    write(path, NAMES)  # they are not written twice
     assert path.read_bytes() == before
 
 
-@BOTH
-def test_each_row_is_in_the_file_at_once(form, tmp_path):
-    rows = form(tmp_path / "rows")
+def test_each_row_is_in_the_file_at_once(tmp_path):
+    rows = CsvRows(tmp_path / "rows", OUT)
     for count, name in enumerate(NAMES, start=1):
         rows.add(predicted(name))
-        assert len(read(form, tmp_path / "rows")) == count
+        assert len(read(tmp_path / "rows")) == count
     rows.close()
 
 
-@BOTH
-def test_a_file_cut_at_any_byte_is_gone_on_with(form, tmp_path):
+def test_a_file_cut_at_any_byte_is_gone_on_with(tmp_path):
     path = tmp_path / "rows"
     names = NAMES[3:]
-    write(form, path, names)
+    write(path, names)
     whole = path.read_bytes()
     for cut in range(0, len(whole), 13):
         path.write_bytes(whole[:cut])
-        write(form, path, names)
+        write(path, names)
         assert path.read_bytes() == whole
 
 
-@BOTH
-@pytest.mark.parametrize("content", ["hello", "image,width\na.jpg,3\n", "[1, 2]\n", '{"image": 3}\n', "\n"])
-def test_another_file_is_refused_and_left_as_it_is(form, content, tmp_path):
+@pytest.mark.parametrize("content", ["hello", "image,width\na.jpg,3\n", "[1, 2]\n", "\n"])
+def test_another_file_is_refused_and_left_as_it_is(content, tmp_path):
     path = tmp_path / "rows"
     path.write_text(content)
     with pytest.raises(UsageError, match="line 1 is not what would be written there") as refusal:
-        form(path)
+        CsvRows(path, OUT)
     assert refusal.value.hint == "choose another name, or move it away"
     assert path.read_text() == content
+    assert list(tmp_path.iterdir()) == [path]
 
 
-@BOTH
-def test_a_whole_line_that_is_no_row_is_refused_by_its_number(form, tmp_path):
+def test_a_whole_line_that_is_no_row_is_refused_by_its_number(tmp_path):
     path = tmp_path / "rows"
-    write(form, path, ["a.jpg", "b.jpg"])
-    damaged = path.read_bytes() + b'{"image": "c.jpg"}\n'
+    write(path, ["a.jpg", "b.jpg"])
+    damaged = path.read_bytes() + b"c.jpg,masks/c.jpg\n"
     path.write_bytes(damaged)
-    with pytest.raises(UsageError, match=f"line {3 + (form is CsvRows)} "):
-        form(path)
+    with pytest.raises(UsageError, match="line 4 "):
+        CsvRows(path, OUT)
     assert path.read_bytes() == damaged
 
 
-@BOTH
-def test_rows_of_what_is_predicted_anew_are_replaced(form, tmp_path):
+def test_rows_of_what_is_predicted_anew_are_replaced(tmp_path):
     path = tmp_path / "rows"
-    write(form, path, NAMES)
-    rows = form(path)
-    rows.forget([Path(NAMES[1]), Path(NAMES[4]), Path("never seen.jpg")])
-    assert Path(NAMES[1]) not in rows
+    write(path, NAMES)
+    rows = CsvRows(path, OUT)
+    rows.forget([OUT / NAMES[1], OUT / NAMES[4], OUT / "never seen.jpg"])
     rows.add(predicted(NAMES[1], pixels=70))
     rows.close()
-    found = read(form, path)
-    assert [str(row["lesion_pixels"]) for row in found] == ["50", "50", "50", "50", "70"]
+    found = read(path)
+    assert [row["lesion_pixels"] for row in found] == ["50", "50", "50", "50", "70"]
     assert found[-1]["image"] == NAMES[1]
     assert [entry.name for entry in tmp_path.iterdir()] == ["rows"]
 
 
-@BOTH
-def test_a_place_that_cannot_be_written_to_is_named(form, tmp_path):
-    with pytest.raises(LesionctlError, match=f"{tmp_path} cannot be written"):
-        form(tmp_path)
+def test_a_row_that_says_something_else_is_replaced(tmp_path):
+    path = tmp_path / "rows"
+    write(path, NAMES)
+    write(path, NAMES[:2], pixels=70)
+    assert [row["lesion_pixels"] for row in read(path)] == ["50"] * 4 + ["70"] * 2
+    assert [entry.name for entry in tmp_path.iterdir()] == ["rows"]
+
+
+def test_a_row_that_was_replaced_when_the_process_was_killed_is_there_once_in_the_end(tmp_path):
+    path = tmp_path / "rows"
+    write(path, NAMES)
+    older = path.read_bytes()
+    write(path, NAMES, pixels=70)
+    newer = path.read_bytes()
+    path.write_bytes(older + newer.split(b"\n", 1)[1])  # as it is before it is closed
+    write(path, [])
+    assert path.read_bytes() == newer
+
+
+def test_a_row_is_its_mask_s_however_picture_and_folder_are_spelled(tmp_path):
+    path = tmp_path / "rows"
+    write(path, ["a.jpg"])
+    rows = CsvRows(path, OUT.absolute())
+    other = replace(predicted("a.jpg"), image=Path("../x/a.jpg"), mask=OUT.absolute() / "a.jpg")
+    rows.add(other)
+    rows.close()
+    assert [(row["image"], row["mask"]) for row in read(path)] == [("../x/a.jpg", str(other.mask))]
+
+
+def test_one_process_at_a_time_writes_a_table(tmp_path):
+    rows = CsvRows(tmp_path / "rows", OUT)
+    with pytest.raises(LesionctlError, match=f"another process is writing {tmp_path / 'rows'}"):
+        CsvRows(tmp_path / "rows", OUT)
+    rows.close()
+    write(tmp_path / "rows", ["a.jpg"])
+
+
+def test_a_place_that_cannot_be_written_to_is_named(tmp_path):
+    (tmp_path / "rows").mkdir()
+    with pytest.raises(LesionctlError, match="rows cannot be written"):
+        CsvRows(tmp_path / "rows", OUT)
 
 
 def test_what_nothing_was_found_in_has_empty_cells(tmp_path):
     nothing = Measures(0, 0.0, 0, None, None, None, None, None, None)
-    rows = CsvRows(tmp_path / "rows")
+    rows = CsvRows(tmp_path / "rows", OUT)
     rows.add(replace(predicted("a.jpg"), measures=nothing, confidence=None, flags=()))
     rows.close()
-    row = read(CsvRows, tmp_path / "rows")[0]
+    row = read(tmp_path / "rows")[0]
     assert (row["lesion_pixels"], row["left"], row["colours"], row["flags"]) == ("0", "", "", "")

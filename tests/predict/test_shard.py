@@ -21,9 +21,9 @@ def test_each_picture_is_in_one_share_and_shares_are_about_equal():
 
 
 def test_a_picture_stays_in_its_share():
-    # CRC-32: 0x9b34b216 and 0x70ade722: the remainder by 4 is 2
-    assert [Shard(1, 4).holds(Path(name)) for name in ("a.jpg", "deep/b.png")] == [False, False]
-    assert [Shard(3, 4).holds(Path(name)) for name in ("a.jpg", "deep/b.png")] == [True, True]
+    # BLAKE2b of 8 bytes: 0xfe47f0026e12a789 and 0xcae7e05fd816559e: the remainders by 4 are 1 and 2
+    assert [Shard(2, 4).holds(Path(name)) for name in ("a.jpg", "deep/b.png")] == [True, False]
+    assert [Shard(3, 4).holds(Path(name)) for name in ("a.jpg", "deep/b.png")] == [False, True]
     assert all(Shard().holds(place) for place in PLACES)
 
 
@@ -65,6 +65,21 @@ def test_a_task_of_a_job_array_takes_its_share(environ, shard):
 def test_an_array_with_gaps_is_refused():
     with pytest.raises(UsageError, match="have gaps"):
         shard_of_array(array(7, 1, 9, 3))  # --array=1,7,9
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("TASK_ID", "x"), ("TASK_MIN", ""), ("TASK_MAX", "-7"), ("TASK_COUNT", "²")]
+)
+def test_numbers_of_an_array_that_are_none_are_refused_by_name(name, value):
+    environ = array(1, 0, 7, 8) | {f"SLURM_ARRAY_{name}": value}
+    with pytest.raises(UsageError, match=f"SLURM_ARRAY_{name} is '{value}', no number"):
+        shard_of_array(environ)
+
+
+@pytest.mark.parametrize("numbers", [(9, 0, 7, 8), (1, 7, 0, 8), (1, 0, 7, 0), (0, 1, 8, 8)])
+def test_numbers_of_an_array_that_contradict_one_another_are_refused(numbers):
+    with pytest.raises(UsageError, match="have gaps"):
+        shard_of_array(array(*numbers))
 
 
 def test_processes_of_torchrun_take_shares_of_the_share():

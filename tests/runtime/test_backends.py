@@ -34,7 +34,7 @@ def installed(monkeypatch):
     """A function that says which backends are there."""
 
     def say(*backends):
-        monkeypatch.setattr(Backend, "installed", property(lambda backend: backend in {TORCH, *backends}))
+        monkeypatch.setattr(Backend, "works", property(lambda backend: backend in {TORCH, *backends}))
 
     return say
 
@@ -105,7 +105,7 @@ def test_fastest_on_the_cpu(installed, monkeypatch, there, bf16, precision, pict
 )
 def test_fastest_for_an_onnx_file(installed, monkeypatch, there, device, has_cuda, expected):
     installed(*there)
-    monkeypatch.setattr(choice, "_onnxruntime_has_cuda", lambda: has_cuda)
+    monkeypatch.setattr(choice, "onnxruntime_has_cuda", lambda: has_cuda)
     assert fastest_for_onnx(device) is expected
 
 
@@ -161,6 +161,29 @@ class TestAuto:
         segmenter = load_segmenter([str(with_twin), str(model_file)], "cpu", "fp32")
         assert segmenter.backend == "onnxruntime fp32 cpu + torch fp32 cpu"
 
+    def test_a_backend_that_cannot_be_imported_is_passed_over(self, with_twin, tiny_onnx, broken):
+        pytest.importorskip("onnxruntime")
+        broken(OPENVINO)
+        assert load_segmenter(str(with_twin), "cpu", "fp32").backend == "onnxruntime fp32 cpu"
+        assert load_segmenter(str(tiny_onnx), "cpu").backend == "onnxruntime fp32 cpu"
+        broken(ONNX)
+        assert load_segmenter(str(with_twin), "cpu", "fp32").backend == "torch fp32 cpu"
+
+
+@pytest.fixture
+def broken(tmp_path, monkeypatch):
+    """A function that installs a package of a backend which lacks a library."""
+
+    def install(backend):
+        (tmp_path / "broken" / backend).mkdir(parents=True)
+        script = tmp_path / "broken" / backend / "__init__.py"
+        script.write_text("raise ImportError('libfoo.so.1: cannot open\\nshared object file')")
+        for name in [name for name in sys.modules if name.split(".")[0] == backend]:
+            monkeypatch.delitem(sys.modules, name)
+        monkeypatch.syspath_prepend(tmp_path / "broken")
+
+    return install
+
 
 class Fake:
     """Stands for a Segmenter."""
@@ -209,6 +232,14 @@ class TestNamedBackend:
             load_segmenter(str(alone), "cpu", backend=ONNX)
         assert "LESIONCTL_CACHE_DIR" in caught.value.hint
 
+    @pytest.mark.parametrize("backend", [ONNX, OPENVINO])
+    def test_one_that_is_installed_but_broken_is_not_said_to_be_missing(self, tiny_onnx, broken, backend):
+        broken(backend)
+        reason = r"is installed but cannot be loaded \(libfoo\.so\.1: cannot open shared object file\)"
+        with pytest.raises(LesionctlError, match=f"'{backend}', which {reason}") as caught:
+            load_segmenter(str(tiny_onnx), "cpu", backend=backend)
+        assert caught.value.hint == f"pip install --force-reinstall {backend}, or use another --backend"
+
     def test_torch_does_not_run_onnx_files(self, tiny_onnx):
         with pytest.raises(UsageError, match=r"torch cannot run .*tiny\.onnx"):
             load_segmenter(str(tiny_onnx), "cpu", backend=TORCH)
@@ -233,6 +264,14 @@ class TestDigest:
         pytest.importorskip("onnxruntime")
         segmenter = load_segmenter(str(tiny_onnx), "cpu", "fp32", ONNX)
         assert segmenter.digest == hashlib.sha256(tiny_onnx.read_bytes()).hexdigest()
+
+    def test_of_openvinos_own_format_it_tells_the_weights_apart(self, tmp_path):
+        (tmp_path / "m.xml").write_bytes(b"network")
+        assert digest_of(tmp_path / "m.xml") == hashlib.sha256(b"network").hexdigest()
+        (tmp_path / "m.bin").write_bytes(b"weights")
+        assert digest_of(tmp_path / "m.xml") == hashlib.sha256(b"networkweights").hexdigest()
+        (tmp_path / "m.onnx").write_bytes(b"network")
+        assert digest_of(tmp_path / "m.onnx") == hashlib.sha256(b"network").hexdigest()
 
     def test_of_several_it_is_made_of_theirs_in_order(self, model_file, alone):
         alone.write_bytes(model_file.read_bytes()[:-1] + b"\0")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -21,6 +23,30 @@ def test_signal_is_a_request_and_is_named(name):
         assert stop
         assert stop.signal == name
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_the_same_signal_once_more_ends_the_process_at_once(name):
+    program = f"""
+import os, signal
+from lesionctl.runtime import stop
+
+with stop.listen_for_stop() as asked:
+    for patience in (1000, 0):  # a launcher passes on what was sent already: that is no second request
+        stop._INSISTENCE = patience
+        os.kill(os.getpid(), signal.{name})
+        os.kill(os.getpid(), signal.{name})
+        print(asked.signal, flush=True)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (-getattr(signal, name), f"{name}\n")
+
+
+def test_a_batch_system_s_end_after_its_warning_is_still_a_request():
+    with listen_for_stop() as stop:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.signal == "SIGTERM"
 
 
 def test_handlers_are_restored_after_an_error():

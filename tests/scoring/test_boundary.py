@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -277,3 +279,10 @@ def test_tolerance_in_pixels():
     assert Tolerance(5, "px").pixels(80) == 5
     assert Tolerance(5, "%").pixels(80) == 4
     assert [str(tolerance) for tolerance in DEFAULT_TOLERANCES] == ["5 px", "5 %"]
+
+
+def test_what_scores_is_imported_without_scipy():
+    """It takes longer than all the rest, and only smooth outlines need it."""
+    code = "import sys, lesionctl.evaluate.scoring; print('scipy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -728,6 +728,7 @@ def test_later_volume_of_a_rar_is_told_from_damage(tmp_path, refused):
         (bz2.compress(b""), "holds no tar archive: it is empty", "zip, tar or RAR"),
         (lzma.compress(b"x")[:-5], "cannot be read (Compressed file ended", None),
     ],
+    ids=["page", "error", "JPEG", "zeros", "nothing", "gzip of a table", "bzip2 of nothing", "cut-off xz"],
 )
 def test_what_is_no_archive_is_named_for_what_it_is(tmp_path, refused, content, reason, hint):
     (tmp_path / "a.zip").write_bytes(content)

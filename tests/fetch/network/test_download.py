@@ -241,6 +241,7 @@ def test_attempts_that_bring_something_are_no_failures(server, download, downloa
         (format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True), "trying again in 3 s"),
         ("soon", "; trying again"),
     ],
+    ids=["seconds", "a day", "a date", "words"],  # the date is another one each time
 )
 def test_a_busy_server_says_how_long_to_wait(server, download, downloads, monkeypatch, retry_after, said):
     server.files["/a.zip"] = Resource(CONTENT, [Act(status=429, headers={"Retry-After": retry_after})])
