@@ -36,8 +36,8 @@ class RunOptions:
 
     Attributes:
         form: How many bits a pixel of a mask has.
-        how: In a few words what the model was asked to run with; a mask that was made otherwise is another one. Without,
-            what it runs with, which may change with the number of pictures where it was chosen by the program.
+        how: What the model was asked to run with, in a few words: a mask that was made otherwise is another one. Without
+            it, what it runs with, which may change with the number of pictures where the program chose it.
         existing: What to do with masks that would be made otherwise.
         shard: The share of the pictures that the jobs are; files about all of them are named by it.
         measures: Size, shape and colours are wanted of each picture; a table has them in any case.
@@ -126,7 +126,8 @@ def run(
     """
     progress = progress or Silent()
     spec = segmenter.spec
-    recipe = recipe_of(segmenter.digest, spec.threshold, spec.postprocess, options.how or segmenter.backend, options.form)
+    how = options.how or segmenter.backend
+    recipe = recipe_of(segmenter.digest, spec.threshold, spec.postprocess, how, options.form)
     csv, polygons, sheet = (
         file and options.shard.name(file) for file in (options.csv, options.polygons, options.contact_sheet)
     )

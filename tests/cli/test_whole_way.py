@@ -36,7 +36,7 @@ def test_whole_way_without_a_network(lesionctl, tmp_path):
     rows = list(csv.DictReader((tmp_path / "scores.csv").open()))
     assert result["n"] == len(rows) == json.loads(prepared.stdout)["splits"]["train"]
     mean = sum(float(row["dice"]) for row in rows) / len(rows)
-    assert result["per_image_mean"]["dice"] == pytest.approx(mean, abs=1e-6)
+    assert result["evaluations"][0]["per_image"]["dice"]["mean"] == pytest.approx(mean, abs=1e-6)
     assert 0 <= result["pooled_roc_auc"] <= 1
 
     exported = lesionctl("export", "run", "--to", "onnx", "--out", "run.onnx", "--json")
