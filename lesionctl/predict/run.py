@@ -36,8 +36,8 @@ class RunOptions:
 
     Attributes:
         form: How many bits a pixel of a mask has.
-        how: What the model was asked to run with, in a few words: a mask that was made otherwise is another one. Without
-            it, what it runs with, which may change with the number of pictures where the program chose it.
+        how: What the model was asked to run with, in a few words: a mask that was made otherwise is another one.
+            Without it, what it runs with, which may change with the number of pictures where the program chose it.
         existing: What to do with masks that would be made otherwise.
         shard: The share of the pictures that the jobs are; files about all of them are named by it.
         measures: Size, shape and colours are wanted of each picture; a table has them in any case.

@@ -37,7 +37,7 @@ def test_whole_way_without_a_network(lesionctl, tmp_path):
     assert result["n"] == len(rows) == json.loads(prepared.stdout)["splits"]["train"]
     mean = sum(float(row["dice"]) for row in rows) / len(rows)
     assert result["evaluations"][0]["per_image"]["dice"]["mean"] == pytest.approx(mean, abs=1e-6)
-    assert 0 <= result["pooled_roc_auc"] <= 1
+    assert 0 <= result["evaluations"][0]["probabilities"]["roc_auc"]["value"] <= 1
 
     exported = lesionctl("export", "run", "--to", "onnx", "--out", "run.onnx", "--json")
     assert json.loads(exported.stdout)["largest_difference"] < 1e-3
@@ -46,7 +46,7 @@ def test_whole_way_without_a_network(lesionctl, tmp_path):
         done = lesionctl("predict", "demo/images", "--out", out, "--model", model, "--precision", "fp32")
         assert len(done.stdout.splitlines()) == 12
     agreement = lesionctl("eval", "--pred", "by_torch", "--truth", "by_onnx", "--json")
-    assert json.loads(agreement.stdout)["per_image_mean"]["dice"] > 0.999
+    assert json.loads(agreement.stdout)["evaluations"][0]["per_image"]["dice"]["mean"] > 0.999
 
     measured = lesionctl("bench", "--model", "run", "--images", "demo/images", "--repeats", "1", "--json")
     timings = json.loads(measured.stdout)["timings"]
