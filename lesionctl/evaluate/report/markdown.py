@@ -42,7 +42,7 @@ class _Writer:
 
     @singledispatchmethod
     def _write(self, block: Block) -> str:
-        raise NotImplementedError(type(block))
+        raise TypeError(f"a block of an unknown kind: {type(block)}")
 
     @_write.register
     def _(self, block: Paragraph) -> str:
