@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import base64
-import random
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from lesionctl.evaluate.cases import Case
     from lesionctl.evaluate.evaluation import ImageScore
+    from lesionctl.evaluate.report.choice import Group
     from lesionctl.evaluate.report.material import Material
     from lesionctl.evaluate.sides import Ask, Side
     from lesionctl.imaging.arrays import Image, Mask
@@ -30,48 +30,9 @@ if TYPE_CHECKING:
 TRUTH, PREDICTION = (86, 180, 233), (240, 228, 66)
 """Sky blue and yellow (Okabe and Ito): colour-blind readers tell them apart."""
 
-EACH = 4
-"""Pictures of each kind."""
-
 _GROUND = (64, 68, 72)
 _SIDES = (440, 260)  # pixels of the longer side: of the first side's paintings, of the others'
 _QUALITY = 82
-
-
-class Group(NamedTuple):
-    """Pictures that belong together.
-
-    Attributes:
-        title: What they are.
-        rows: Which of the pictures, in the order in which they are shown.
-    """
-
-    title: str
-    rows: tuple[int, ...]
-
-
-def choose_pictures(dices: Sequence[float], seed: int) -> list[Group]:
-    """Choose the pictures that are shown, by the first side's Dice; of equals the earlier is taken for the better.
-
-    Args:
-        dices: Of each picture.
-        seed: Of the random choice, which is made from all pictures.
-
-    Returns:
-        The best, those around the median, the worst and random ones; all in one group where they are no more than what
-        the groups would show.
-    """
-    order = sorted(range(len(dices)), key=lambda row: (-dices[row], row))
-    if len(order) <= 4 * EACH:
-        return [Group("All pictures, the best first", tuple(order))]
-    middle = (len(order) - EACH) // 2
-    drawn = random.Random(seed).sample(range(len(order)), EACH)
-    return [
-        Group("The best", tuple(order[:EACH])),
-        Group("Around the median", tuple(order[middle : middle + EACH])),
-        Group("The worst", tuple(reversed(order[-EACH:]))),
-        Group("Drawn at random", tuple(drawn)),
-    ]
 
 
 def gallery_section(material: Material, progress: Progress, *, painted: bool) -> Section:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lesionctl.errors import BadFile
-from lesionctl.evaluate.report.gallery import Group, choose_pictures
+from lesionctl.evaluate.report.choice import Group, choose_pictures
 from lesionctl.evaluate.report.run import Run, read_run
 from lesionctl.evaluate.sides import ModelSide
 from lesionctl.imaging.decode import decode

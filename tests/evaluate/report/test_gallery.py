@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from lesionctl.evaluate.report.gallery import PREDICTION, TRUTH, choose_pictures, paint
+from lesionctl.evaluate.report.choice import choose_pictures
+from lesionctl.evaluate.report.gallery import PREDICTION, TRUTH, paint
 
 
 def test_the_best_the_middle_the_worst_and_random_ones_are_chosen():
