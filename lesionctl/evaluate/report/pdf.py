@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from PIL import ImageFile
+
 from lesionctl.errors import LesionctlError, MissingExtra
 
 
@@ -15,6 +17,7 @@ def load_weasyprint() -> Any:
         MissingExtra: It is not installed.
         LesionctlError: The system libraries that it needs are not.
     """
+    accepts_truncated = ImageFile.LOAD_TRUNCATED_IMAGES
     try:
         import weasyprint
     except ImportError as error:
@@ -25,6 +28,9 @@ def load_weasyprint() -> Any:
             hint="install Pango (Debian and Ubuntu: apt install libpango-1.0-0 libpangoft2-1.0-0; macOS: brew install "
             "pango), or write the report as .html, which a browser prints",
         ) from error
+    finally:
+        # As it is imported, it tells Pillow to take the missing end of any picture for grey: also of those to be scored.
+        ImageFile.LOAD_TRUNCATED_IMAGES = accepts_truncated
     return weasyprint
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import subprocess
 import sys
 
 import pytest
@@ -96,3 +97,24 @@ def test_a_damaged_record_of_a_run_is_warned_of_and_left_out(real, tmp_path, mon
     write_reports([tmp_path / "report.md"], analysis, sides, progress=Listener())
     assert "the report does without the record of a run" in heard[0]
     assert "Training of" not in (tmp_path / "report.md").read_text()
+
+
+def test_pictures_that_are_cut_off_stay_errors_beside_weasyprint():
+    """In a process of its own, where nothing has imported it yet."""
+    program = """
+import io
+from pathlib import Path
+from PIL import Image
+from lesionctl.errors import BadFile
+from lesionctl.evaluate.report.pdf import load_weasyprint
+from lesionctl.imaging.decode import decode_bytes
+load_weasyprint()
+content = io.BytesIO()
+Image.effect_noise((64, 64), 50).save(content, "jpeg")
+try:
+    decode_bytes(content.getvalue()[:-600], Path("cut.jpg"))
+except BadFile as error:
+    print(error.reason)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "the file is cut off: its end is missing\n"
