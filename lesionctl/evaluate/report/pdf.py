@@ -29,7 +29,7 @@ def load_weasyprint() -> Any:
             "pango), or write the report as .html, which a browser prints",
         ) from error
     finally:
-        # As it is imported, it tells Pillow to take the missing end of any picture for grey: also of those to be scored.
+        # As it is imported, it tells Pillow to fill up what a cut-off picture lacks: also of those that are scored.
         ImageFile.LOAD_TRUNCATED_IMAGES = accepts_truncated
     return weasyprint
 
