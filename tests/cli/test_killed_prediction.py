@@ -18,7 +18,7 @@ from lesionctl.fetch.demo import draw_demo
 from lesionctl.imaging.masks import read_mask
 from lesionctl.predict.manifest import digest_of
 
-KILLS = int(os.environ.get("LESIONCTL_TEST_KILLS", "2"))
+KILLS = int(os.environ.get("LESIONCTL_TEST_KILLS", "3"))
 PICTURES = int(os.environ.get("LESIONCTL_TEST_KILLED_PICTURES", "60"))  # 500 for the whole
 
 

@@ -16,7 +16,7 @@ import pytest
 import safetensors.torch
 import torch
 
-KILLS = int(os.environ.get("LESIONCTL_TEST_KILLS", "3"))
+KILLS = int(os.environ.get("LESIONCTL_TEST_KILLS", "4"))
 
 
 @pytest.fixture
