@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -95,18 +96,50 @@ def decode_bytes(content: bytes, path: Path, at_least: int | None = None, max_pi
             picture.draft("RGB", (at_least, at_least))
         is_smaller = picture.size != stored
         with one_huge_at_a_time(picture.width * picture.height):
-            orientation = read_orientation(picture)
-            width, height = stored if is_smaller else picture.size
-            image = turn_upright(_rgb(picture, path, at_least), orientation)
+            if _is_large_webp(picture):
+                orientation, pixels = _orientation(picture), _read_webp(content)
+            else:
+                orientation, pixels = read_orientation(picture), picture
+            width, height = stored if is_smaller else pixels.size
+            image = turn_upright(_rgb(pixels, path, at_least), orientation)
         return Decoded(image, *((width, height) if orientation in _TRANSPOSED else (height, width)))
 
 
 def read_orientation(picture: PIL.Image.Image) -> int:
     """How `turn_upright` has to turn the pixels of an open picture: its EXIF orientation, 1 where it has none.
 
-    A picture is read to its end first: Pillow turns a TIFF by itself then, and a PNG may have its EXIF data there.
+    A picture is read to its end first, for a PNG may have its EXIF data there.
     """
+    if picture.format == "TIFF":
+        return _read_as_stored(picture)
     picture.load()
+    return _orientation(picture)
+
+
+def _read_as_stored(picture: PIL.Image.Image) -> int:
+    """Read a TIFF, which Pillow would turn upright with a second copy of it in memory; returns its orientation."""
+    orientation = _orientation(picture)
+    with suppress(SyntaxError, TypeError, ValueError):
+        picture.getexif().pop(_ORIENTATION_TAG, None)
+    picture.load()
+    picture._size = picture.im.size  # Pillow announces the size of the upright picture
+    return orientation
+
+
+def _is_large_webp(picture: PIL.Image.Image) -> bool:
+    is_large = picture.width * picture.height > _LARGE
+    return is_large and picture.format == "WEBP" and getattr(picture, "n_frames", 1) == 1
+
+
+def _read_webp(content: bytes) -> PIL.Image.Image:
+    """A WebP of a single frame: Pillow takes it for an animation, and holds four of its frames at a time."""
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if image is None:
+        raise OSError("damaged WebP data")
+    return PIL.Image.fromarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image))
+
+
+def _orientation(picture: PIL.Image.Image) -> int:
     try:
         return int(picture.getexif().get(_ORIENTATION_TAG, 1))
     except (SyntaxError, TypeError, ValueError):  # what a camera garbled beside the picture does not spoil it

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import struct
-import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from picture_files import BLUE, GREEN, RED, STORED, YELLOW, encoded, png_header, quarters
 from PIL import Image as Pillow
 from PIL import features
 
@@ -18,44 +17,8 @@ from lesionctl.errors import BadFile
 from lesionctl.imaging.decode import IMAGE_SUFFIXES, decode, decode_bytes
 from lesionctl.imaging.opening import named_reasons
 
-RED, GREEN, BLUE, YELLOW = (250, 0, 0), (0, 250, 0), (0, 0, 250), (250, 250, 0)
 NAME = Path("picture.jpg")
 needs_avif = pytest.mark.skipif("avif" not in features.get_supported(), reason="this Pillow cannot read AVIF")
-
-# How a camera stores the upright picture for each EXIF orientation: the inverse of what a viewer does.
-STORED = {
-    1: None,
-    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
-    3: Pillow.Transpose.ROTATE_180,
-    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
-    5: Pillow.Transpose.TRANSPOSE,
-    6: Pillow.Transpose.ROTATE_90,
-    7: Pillow.Transpose.TRANSVERSE,
-    8: Pillow.Transpose.ROTATE_270,
-}
-
-
-def quarters(height=40, width=60):
-    """Red and green above blue and yellow."""
-    picture = np.empty((height, width, 3), np.uint8)
-    picture[: height // 2, : width // 2], picture[: height // 2, width // 2 :] = RED, GREEN
-    picture[height // 2 :, : width // 2], picture[height // 2 :, width // 2 :] = BLUE, YELLOW
-    return picture
-
-
-def encoded(picture, kind, **options):
-    picture = picture if isinstance(picture, Pillow.Image) else Pillow.fromarray(picture)
-    content = io.BytesIO()
-    picture.save(content, kind, **options)
-    return content.getvalue()
-
-
-def png_header(width, height):
-    """The start of a grey PNG that claims a size and holds no pixels."""
-    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    data = b"IDAT" + zlib.compress(b"")
-    chunks = (struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in (header, data))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "WEBP"])

@@ -2,56 +2,18 @@
 
 from __future__ import annotations
 
-import io
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from picture_files import STORED, encoded, png_header, quarters
 from PIL import Image as Pillow
 
 from lesionctl.errors import BadFile
 from lesionctl.imaging.decode import decode, decode_bytes
 from lesionctl.imaging.opening import MAX_PIXELS
 
-RED, GREEN, BLUE, YELLOW = (250, 0, 0), (0, 250, 0), (0, 0, 250), (250, 250, 0)
 NAME = Path("picture.jpg")
-
-# How a camera stores the upright picture for each EXIF orientation: the inverse of what a viewer does.
-STORED = {
-    1: None,
-    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
-    3: Pillow.Transpose.ROTATE_180,
-    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
-    5: Pillow.Transpose.TRANSPOSE,
-    6: Pillow.Transpose.ROTATE_90,
-    7: Pillow.Transpose.TRANSVERSE,
-    8: Pillow.Transpose.ROTATE_270,
-}
-
-
-def quarters(height=40, width=60):
-    """Red and green above blue and yellow."""
-    picture = np.empty((height, width, 3), np.uint8)
-    picture[: height // 2, : width // 2], picture[: height // 2, width // 2 :] = RED, GREEN
-    picture[height // 2 :, : width // 2], picture[height // 2 :, width // 2 :] = BLUE, YELLOW
-    return picture
-
-
-def encoded(picture, kind, **options):
-    picture = picture if isinstance(picture, Pillow.Image) else Pillow.fromarray(picture)
-    content = io.BytesIO()
-    picture.save(content, kind, **options)
-    return content.getvalue()
-
-
-def png_header(width, height):
-    """The start of a grey PNG that claims a size and holds no pixels."""
-    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    data = b"IDAT" + zlib.compress(b"")
-    chunks = (struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in (header, data))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 @pytest.mark.parametrize(
@@ -109,16 +71,34 @@ def test_strips_of_a_large_picture_make_the_same_whole(picture, kind, all_are_la
 
 
 @pytest.mark.parametrize("orientation", STORED)
-@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
 def test_large_picture_is_upright(kind, orientation, all_are_large):
     stored = Pillow.fromarray(quarters())
     if STORED[orientation] is not None:
         stored = stored.transpose(STORED[orientation])
     exif = Pillow.Exif()
     exif[0x0112] = orientation
-    decoded = decode_bytes(encoded(stored, kind, exif=exif), NAME, at_least=20)
+    decoded = decode_bytes(
+        encoded(stored, kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {})), NAME, at_least=20
+    )
     np.testing.assert_array_equal(decoded.image, quarters(20, 30))
     assert (decoded.height, decoded.width) == (40, 60)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_large_webp_is_the_same_whether_or_not_it_could_be_an_animation(mode, all_are_large, monkeypatch):
+    alpha = np.linspace(0, 255, 45 * 59).reshape(45, 59, 1).astype(np.uint8)
+    pixels = np.concatenate([noise(), alpha], axis=2) if mode == "RGBA" else noise()
+    content = encoded(Pillow.fromarray(pixels), "WEBP", quality=80)
+    large = decode_bytes(content, NAME).image
+    monkeypatch.setattr("lesionctl.imaging.decode._LARGE", 10**6)
+    np.testing.assert_array_equal(large, decode_bytes(content, NAME).image)
+
+
+def test_damaged_large_webp_is_named(all_are_large):
+    content = bytearray(encoded(noise(450, 590), "WEBP", lossless=True))
+    with pytest.raises(BadFile, match=r"cut off|cannot be decoded|not a picture"):
+        decode_bytes(bytes(content[:-100]), NAME)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "TIFF"])
