@@ -116,6 +116,7 @@ def predict(
         raise UsageError("there is nothing to do", hint="name pictures, folders or patterns, or --files-from FILE")
 
     from lesionctl.dataset.inputs import find_inputs
+    from lesionctl.dataset.own_files import OwnFiles
     from lesionctl.imaging.opening import MAX_PIXELS
     from lesionctl.predict.jobs import Outputs, plan_jobs
     from lesionctl.predict.manifest import Existing
@@ -125,11 +126,15 @@ def predict(
 
     terminal = terminal_of(context)
     share = _share(shard, terminal)
-    found = find_inputs(inputs or [], recursive=recursive, files_from=files_from, null=null)
-    jobs = plan_jobs(found, out, Outputs(overlay, probabilities))
+    own = OwnFiles(file for file in (csv, polygons, contact_sheet) if file is not None)
+    found = find_inputs(inputs or [], recursive=recursive, files_from=files_from, null=null, own=own)
+    jobs = plan_jobs(found, out, Outputs(overlay, probabilities), own)
+    if own.left_out:
+        terminal.say(_left_out(own.left_out))
     if share.of > 1:
+        pictures = len(jobs)
         jobs = [job for job in jobs if share.holds(job.place)]
-        terminal.say(f"share {share.number} of {share.of}: {len(jobs):,} of {len(found):,} pictures")
+        terminal.say(f"share {share.number} of {share.of}: {len(jobs):,} of {pictures:,} pictures")
 
     segmenter = load_segmenter(
         model or DEFAULT_MODEL, device, precision, backend, pictures=len(jobs), world=find_world(os.environ)
@@ -175,6 +180,12 @@ def _share(text: str | None, terminal: Terminal) -> Shard:
             f"this is a task of a SLURM array: it does share {share.number} of {share.of} alone; --shard 1/1 does all"
         )
     return share.of_process(os.environ)
+
+
+def _left_out(files: list[Path]) -> str:
+    first, *more = files
+    others = f" and {len(more):,} more are" if more else " is"
+    return f"{first}{others} left out: this program writes such files (one that is named by itself is taken)"
 
 
 def _leave(result: RunResult, terminal: Terminal) -> None:

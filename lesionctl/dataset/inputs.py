@@ -6,25 +6,19 @@ import glob
 import os
 import stat
 import sys
-from functools import cache
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from lesionctl.dataset.own_files import OwnFiles
 from lesionctl.dataset.pairs import list_images
 from lesionctl.errors import UsageError
-from lesionctl.imaging.masks import MASK_SUFFIX, PROBABILITIES_SUFFIX
-from lesionctl.imaging.overlay import OVERLAY_SUFFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 STDIN = "-"
 """The name that stands for a list of files on standard input."""
-
-
-# What a prediction wrote into the folder of its pictures is no picture of the next one.
-_OWN_OUTPUT = (MASK_SUFFIX, OVERLAY_SUFFIX, PROBABILITIES_SUFFIX)
 
 
 class Input(NamedTuple):
@@ -41,17 +35,19 @@ def find_inputs(
     files_from: Path | None = None,
     stdin: BinaryIO | None = None,
     null: bool = False,
+    own: OwnFiles | None = None,
 ) -> list[Input]:
     """Find the pictures.
 
     Args:
         names: Files, folders, patterns that the shell did not expand, and "-" for a list on standard input. A file is
-            taken whatever its suffix; of a folder, all pictures but what this program wrote (masks, overlays,
-            probabilities), and of what a pattern matches, all files but those.
+            taken whatever its suffix; of a folder, all pictures but what this program wrote, and of what a pattern
+            matches, all files but that.
         recursive: Look into the subfolders of folders too.
         files_from: A file that lists more.
         stdin: What "-" reads; the process's own standard input by default.
         null: What is listed is separated by NUL characters, as `find -print0` writes it, and not by line.
+        own: What tells the program's own files; afterwards it knows which were left out.
 
     Returns:
         In the order of the names, the listed ones last where they are in a file, each once. What a list names is not
@@ -64,17 +60,18 @@ def find_inputs(
         UsageError: A name stands for nothing, a folder or a pattern holds no picture, or a list cannot be read or is
             empty.
     """
-    return list(_once(_named_and_listed(names, recursive, files_from, stdin, null)))
+    own = own or OwnFiles()
+    return list(_once(_named_and_listed(names, recursive, files_from, stdin, null, own), own))
 
 
 def _named_and_listed(
-    names: list[str], recursive: bool, files_from: Path | None, stdin: BinaryIO | None, null: bool
+    names: list[str], recursive: bool, files_from: Path | None, stdin: BinaryIO | None, null: bool, own: OwnFiles
 ) -> Iterator[Input]:
     for name in names:
         if name == STDIN:
             yield from _listed((stdin or sys.stdin.buffer).read(), "standard input", null)
         else:
-            yield from _expand(name, recursive)
+            yield from _expand(name, recursive, own)
     if files_from is not None:
         try:
             content = files_from.read_bytes()
@@ -83,13 +80,11 @@ def _named_and_listed(
         yield from _listed(content, str(files_from), null)
 
 
-def _once(inputs: Iterable[Input]) -> Iterator[Input]:
+def _once(inputs: Iterable[Input], own: OwnFiles) -> Iterator[Input]:
     """Each file once, however its folder was named; two links to one file are two pictures, each with its own name."""
-    real_folder = cache(os.path.realpath)
     seen = set()
     for item in inputs:
-        folder, name = os.path.split(item.path)
-        key = os.path.join(real_folder(folder), name)  # noqa: PTH118 - a Path takes ten times as long
+        key = own.real_path(item.path)
         if key not in seen:
             seen.add(key)
             yield item
@@ -115,13 +110,16 @@ def _place(path: Path) -> Path:
     return path
 
 
-def _expand(name: str, recursive: bool) -> Iterator[Input]:
+def _expand(name: str, recursive: bool, own: OwnFiles) -> Iterator[Input]:
     path = Path(name)
     kind = _kind(path)
     if kind is None:
-        yield from _matches(name)
+        yield from _matches(name, own)
     elif stat.S_ISDIR(kind):
-        images = [image for image in list_images(path, recursive=recursive) if not image.name.endswith(_OWN_OUTPUT)]
+        found = list_images(path, recursive=recursive)
+        images = [image for image in found if not own.leave_out(image)]
+        if found and not images:
+            raise UsageError(f"{path} holds nothing but files that this program wrote")
         if not images:
             raise UsageError(f"{path} holds no pictures", hint=None if recursive else "look deeper with --recursive")
         depth = len(path.parts)
@@ -138,13 +136,13 @@ def _kind(path: Path) -> int | None:
         return None
 
 
-def _matches(pattern: str) -> Iterator[Input]:
+def _matches(pattern: str, own: OwnFiles) -> Iterator[Input]:
     found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - absolute patterns too
     files = [path for path in map(Path, found) if path.is_file()]
     if not files:
         raise UsageError(f"there is no file or folder '{pattern}'")
-    pictures = [path for path in files if not path.name.endswith(_OWN_OUTPUT)]
+    pictures = [path for path in files if not own.leave_out(path)]
     if not pictures:
-        raise UsageError(f"'{pattern}' matches nothing but masks and overlays that this program wrote")
+        raise UsageError(f"'{pattern}' matches nothing but files that this program wrote")
     fixed = len(list(takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts)))
     return (Input(path, _place(Path(*path.parts[fixed:]))) for path in pictures)

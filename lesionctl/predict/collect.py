@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from lesionctl.imaging.masks import MaskForm
     from lesionctl.predict.jobs import Job
-    from lesionctl.predict.manifest import Entry
+    from lesionctl.predict.manifest_file import Entry
     from lesionctl.predict.predict import Outcome
 
 

@@ -8,30 +8,22 @@ latest line says something else of it is somebody else's, a line without a mask 
 from __future__ import annotations
 
 import hashlib
-import json
-import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
-from lesionctl.atomic import lock_file, unlock_file
-from lesionctl.errors import Failure, LesionctlError, UsageError
-from lesionctl.predict.records import Prediction
+from lesionctl.errors import Failure, UsageError
+from lesionctl.predict.manifest_file import ManifestFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
 
     from lesionctl.predict.jobs import Job
+    from lesionctl.predict.manifest_file import Entry
+    from lesionctl.predict.records import Prediction
     from lesionctl.predict.shard import Shard
-
-FOLDER = ".lesionctl"
-"""Where the manifests lie in a folder of masks: one for each share, so that no two processes write to one file."""
-
-_FORMAT = 1
-_ROW = b', "row": '  # no name within a line can look like it, for its quotation marks are escaped
 
 
 class Existing(StrEnum):
@@ -42,29 +34,6 @@ class Existing(StrEnum):
     """Make all anew."""
     REPLACE = "replace"
     """Make those anew that another model or other settings gave."""
-
-
-class Entry(NamedTuple):
-    """What a line says of a mask.
-
-    Attributes:
-        recipe: See `recipe_of`.
-        picture: See `signature_of`.
-        digest: See `digest_of`.
-        time: Of the line, in nanoseconds.
-        row: What was found in the picture, as JSON.
-    """
-
-    recipe: str
-    picture: tuple[int, int]
-    digest: str
-    time: int
-    row: bytes
-
-    @property
-    def prediction(self) -> Prediction:
-        """What was found in the picture."""
-        return Prediction.from_dict(json.loads(self.row))
 
 
 @dataclass
@@ -89,28 +58,20 @@ class Manifest:
         shard: The share of the pictures that is worked on.
 
     Raises:
-        LesionctlError: The manifest cannot be written, or another process is working on the same share.
+        LesionctlError: It cannot be written, or another process is working on some of the same pictures.
     """
 
     def __init__(self, out: Path, recipe: str, shard: Shard) -> None:
         self._out = out
         self._recipe = recipe
+        self._shard = shard
         self._entries: dict[str, Entry] = {}
         self._replaceable: set[Path] = set()
         self._outdated: set[Path] = set()
-        self._lock = Lock()
-        self.path = out / FOLDER / f"masks.{shard.number}-of-{shard.of}.jsonl"
 
     def __enter__(self) -> Self:
-        """Take the manifest for this process alone, and go on writing it."""
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file_lock = lock_file(self.path)
-            self._file = self.path.open("ab")
-            if self._file.tell() and not _ends_with_a_line(self.path):
-                self._file.write(b"\n")  # what a killed process left half written stays a line of its own
-        except OSError as error:
-            raise _unusable(error.filename or self.path, error) from error
+        """Take the share for this process alone, and go on writing about it."""
+        self._file = ManifestFile(self._out, self._shard)
         return self
 
     def __exit__(
@@ -118,7 +79,6 @@ class Manifest:
     ) -> None:
         """Close the file."""
         self._file.close()
-        unlock_file(self._file_lock)
 
     def survey(self, jobs: Sequence[Job], existing: Existing, stop: Callable[[], bool] = bool) -> Standing:
         """Find which masks are there already, as this run would make them.
@@ -132,7 +92,7 @@ class Manifest:
             UsageError: There are others, and they are not to be made anew.
             LesionctlError: A manifest cannot be read.
         """
-        self._read({self._key(job.mask) for job in jobs})
+        self._entries = self._file.read({self._key(job.mask) for job in jobs})
         standing = Standing()
         strangers, others = [], []
         for job in jobs:
@@ -210,20 +170,7 @@ class Manifest:
             OSError: The disk is full, or the folder has become unreachable.
         """
         key = self._key(job.mask)
-        with self._lock:
-            earlier = self._entries.get(key)
-            line = {
-                "format": _FORMAT,
-                # The clocks of two machines may differ: the new line is the later one all the same.
-                "time": max(time.time_ns(), earlier.time + 1 if earlier else 0),
-                "mask": key,
-                "recipe": self._recipe,
-                "picture": picture,
-                "digest": digest,
-                "row": prediction.to_dict(),
-            }
-            self._file.write(json.dumps(line).encode() + b"\n")
-            self._file.flush()
+        self._file.append(key, self._recipe, picture, digest, prediction, self._entries.get(key))
 
     def _compare(self, job: Job, entry: Entry, standing: Standing) -> None:
         """Whether a mask of ours, made in the same way, is of the same picture and has all that is wanted beside it."""
@@ -234,36 +181,12 @@ class Manifest:
             standing.changed += 1
             self._outdated.add(job.mask)
             return
-        earlier = entry.prediction
-        wanted = ((job.overlay, earlier.overlay), (job.probabilities, earlier.probabilities))
-        if all(file is None or (was_made and _exists(file)) for file, was_made in wanted):
-            standing.done[job.mask] = entry
-
-    def _read(self, keys: set[str]) -> None:
-        """Keep the latest line of each of these masks."""
-        for path in sorted(self.path.parent.glob("masks.*.jsonl")):
-            try:
-                with path.open("rb") as file:
-                    for line in file:
-                        self._keep(line, keys)
-            except OSError as error:
-                raise _unusable(path, error) from error
-
-    def _keep(self, line: bytes, keys: set[str]) -> None:
-        try:
-            found = json.loads(line)
-            key, when = found["mask"], found["time"]
-            if found["format"] != _FORMAT or key not in keys:
+        if job.overlay is not None or job.probabilities is not None:
+            earlier = entry.prediction
+            wanted = ((job.overlay, earlier.overlay), (job.probabilities, earlier.probabilities))
+            if not all(file is None or (was_made and _exists(file)) for file, was_made in wanted):
                 return
-            if key in self._entries and when < self._entries[key].time:
-                return
-            width, changed = found["picture"]
-            row = line[line.index(_ROW) + len(_ROW) : line.rindex(b"}")]
-            entry = Entry(str(found["recipe"]), (int(width), int(changed)), str(found["digest"]), int(when), row)
-            Prediction.from_dict(json.loads(row))
-            self._entries[key] = entry
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):  # cut off by a kill
-            return
+        standing.done[job.mask] = entry
 
     def _key(self, mask: Path) -> str:
         return mask.relative_to(self._out).as_posix()
@@ -302,13 +225,3 @@ def _exists(file: Path) -> bool:
 def _first_of(masks: Iterable[Path]) -> str:
     first, *more = masks
     return f"{first} exists already" + (f", and {len(more):,} more" if more else "")
-
-
-def _unusable(path: Path | str, error: OSError) -> LesionctlError:
-    return LesionctlError(f"{path} cannot be used ({error.strerror or error})")
-
-
-def _ends_with_a_line(path: Path) -> bool:
-    with path.open("rb") as file:
-        file.seek(-1, 2)
-        return file.read(1) == b"\n"

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from lesionctl.imaging.arrays import Image, Mask
     from lesionctl.predict.coco import Polygons
     from lesionctl.predict.jobs import Job
-    from lesionctl.predict.manifest import Entry, Manifest
+    from lesionctl.predict.manifest import Manifest
+    from lesionctl.predict.manifest_file import Entry
     from lesionctl.runtime.segmenter import Segmenter
 
 _OVERLAY_SIDE = 600  # overlays are for the eye: their shorter side needs no more pixels

@@ -223,7 +223,7 @@ class MaskNames:
     """What masks are called whatever the spelling of their folder: the path from there, if they lie in it."""
 
     def __init__(self, out: Path) -> None:
-        self._folder = _in_a_cell(os.path.join(os.path.abspath(out), ""))  # noqa: PTH100, PTH118 - it is text
+        self._folder = in_a_cell(os.path.join(os.path.abspath(out), ""))  # noqa: PTH100, PTH118 - it is text
 
     def of(self, mask: Path) -> str:
         """The name of a mask."""
@@ -231,7 +231,7 @@ class MaskNames:
 
     def of_text(self, text: str) -> str:
         """The name of a mask, from how it is written in a file."""
-        path = os.path.abspath(_in_a_cell(text))  # noqa: PTH100 - a Path takes ten times as long
+        path = os.path.abspath(in_a_cell(text))  # noqa: PTH100 - a Path takes ten times as long
         return path.removeprefix(self._folder)
 
 
@@ -254,7 +254,8 @@ def _writing(path: Path) -> Iterator[None]:
         raise LesionctlError(f"{path} cannot be written ({error.strerror or error})") from error
 
 
-def _in_a_cell(text: str) -> str:
+def in_a_cell(text: str) -> str:
+    """How a file name stands in a table: on one line, and with backslashes for bytes that are not UTF-8."""
     return _one_line(escape_undecodable(text))
 
 

@@ -122,7 +122,8 @@ def run(
 
     Raises:
         UsageError: There are masks that are not to be replaced, or something else in the place of a file.
-        LesionctlError: Another process works on the same share or writes the same file, or one cannot be written.
+        LesionctlError: Another process works on some of the same pictures or writes the same file, or one cannot be
+            written.
     """
     progress = progress or Silent()
     spec = segmenter.spec

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -49,6 +50,10 @@ class Shard(NamedTuple):
         digest = hashlib.blake2b(place.as_posix().encode(errors="surrogateescape"), digest_size=8).digest()
         return int.from_bytes(digest, "big") % self.of == self.number - 1
 
+    def overlaps(self, other: Shard) -> bool:
+        """Whether there may be pictures that belong to both."""
+        return (self.number - other.number) % math.gcd(self.of, other.of) == 0
+
     def name(self, path: Path) -> Path:
         """What a file about all pictures is called for this share: `rows.csv` → `rows.3-of-8.csv`."""
         return path if self.of == 1 else path.with_name(f"{path.stem}.{self.number}-of-{self.of}{path.suffix}")
@@ -57,21 +62,38 @@ class Shard(NamedTuple):
 def shard_of_array(environ: Mapping[str, str]) -> Shard:
     """The share of a task of a SLURM job array, whatever its numbers begin with; all pictures outside of one.
 
+    The tasks of an array have all shares between them, each one share, or some of them have none and say so.
+
     Raises:
         UsageError: The array's numbers have gaps, so that it cannot be told which of them this is, or are no numbers.
     """
-    if "SLURM_ARRAY_TASK_COUNT" not in environ:
+    if "SLURM_ARRAY_TASK_ID" not in environ:
         return Shard()
     names = ("TASK_ID", "TASK_MIN", "TASK_MAX", "TASK_COUNT")
     texts = {f"SLURM_ARRAY_{name}": environ.get(f"SLURM_ARRAY_{name}", "") for name in names}
     for name, text in texts.items():
-        if not (text.isascii() and text.isdigit()):
+        if not _is_number(text):
             raise UsageError(
                 f"{name} is '{text}', no number, so that it cannot be told which share this is",
                 hint="say which share it is with --shard I/N; --shard 1/1 is all",
             )
     task, first, last, count = map(int, texts.values())
-    step = (last - first) // (count - 1) if count > 1 else 1
-    if not first <= task <= last or step < 1 or first + step * (count - 1) != last or (task - first) % step:
-        raise UsageError("the numbers of this job array have gaps", hint="say which share it is with --shard I/N")
+    named = environ.get("SLURM_ARRAY_TASK_STEP", "")
+    step = int(named) if _is_number(named) else _step(last - first, count)
+    if not first <= task <= last or step < 1 or (last - first) // step + 1 != count or (task - first) % step:
+        raise UsageError(
+            f"the numbers of this job array have gaps: it has {count} from {first} to {last}, so that it cannot be told"
+            " which share this task is to do",
+            hint="number the tasks without gaps (--array=0-7), or say which share it is with --shard I/N",
+        )
     return Shard((task - first) // step + 1, count)
+
+
+def _step(span: int, count: int) -> int:
+    """What lies between two of an array's numbers; 0 where it is not always the same."""
+    steps = max(1, count - 1)
+    return 0 if span % steps else max(1, span // steps)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from math import ceil
 from typing import TYPE_CHECKING, TypeVar
+
+from lesionctl.runtime.grants import cpu_quota, cpus_from_slurm, cpus_in_mask, cpus_of_machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -15,13 +18,15 @@ R = TypeVar("R")
 
 
 def available_cpus() -> int:
-    """Processors that this process may use: its affinity mask, bounded by what SLURM granted to the task."""
-    try:
-        cpus = len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS and Windows
-        cpus = os.cpu_count() or 1
-    granted = os.environ.get("SLURM_CPUS_PER_TASK", "")
-    return max(1, min(cpus, int(granted))) if granted.isdigit() else cpus
+    """Processors that this process may use: its affinity mask, bounded by what SLURM and control groups grant it."""
+    quota = _quota()
+    bounds = (cpus_in_mask() or cpus_of_machine(), cpus_from_slurm(), None if quota is None else ceil(quota))
+    return max(1, min(bound for bound in bounds if bound is not None))
+
+
+@cache
+def _quota() -> float | None:
+    return cpu_quota()  # from files, and it is asked for with each batch
 
 
 def parallel_map(function: Callable[[T], R], items: Iterable[T], workers: int | None = None) -> Iterator[R]:

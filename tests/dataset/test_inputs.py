@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lesionctl.dataset.inputs import Input, find_inputs
+from lesionctl.dataset.own_files import OwnFiles
 from lesionctl.errors import UsageError
 
 
@@ -58,13 +60,28 @@ def test_an_absolute_pattern_keeps_the_folders_below_its_fixed_part(tmp_path):
 
 
 def test_a_pattern_passes_over_what_this_program_wrote():
-    written = ["a_segmentation.png", "a_overlay.jpg", "deep/a_probability.png"]
+    written = ["a_segmentation.png", "a_overlay.jpg", "deep/c_probability.png"]
     for name in written:
         Path(name).touch()
-    assert places("**/*.[jp]*g") == ["[x].jpg", "a.jpg"]
-    assert places(*written) == ["a_segmentation.png", "a_overlay.jpg", "a_probability.png"]  # named one by one
-    with pytest.raises(UsageError, match=r"'\*\.png' matches nothing but masks and overlays that this program wrote"):
+    own = OwnFiles()
+    assert [str(item.place) for item in find_inputs(["**/*.[jp]*g"], own=own)] == ["[x].jpg", "a.jpg"]
+    assert sorted(map(str, own.left_out)) == sorted(written)
+    assert places(*written) == ["a_segmentation.png", "a_overlay.jpg", "c_probability.png"]  # named one by one
+    with pytest.raises(UsageError, match=r"'\*\.png' matches nothing but files that this program wrote"):
         find_inputs(["*.png"])
+
+
+def test_a_folder_of_nothing_but_own_files_says_so():
+    Path("own").mkdir()
+    for name in ("a_segmentation.png", "a_overlay.jpg"):
+        (Path("own") / name).touch()
+    assert places("own") == ["a_overlay.jpg", "a_segmentation.png"]  # whose they are cannot be told
+    (Path("own") / ".lesionctl").mkdir()
+    row = {"overlay": "masks/a_overlay.jpg", "probabilities": None}
+    line = json.dumps({"mask": "a_segmentation.png", "row": row})
+    (Path("own") / ".lesionctl" / "masks.1-of-1.jsonl").write_text(line + "\n" + line[:20])
+    with pytest.raises(UsageError, match="own holds nothing but files that this program wrote"):
+        find_inputs(["own"])
 
 
 def test_input_has_its_path_beside_its_place(tmp_path):

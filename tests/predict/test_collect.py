@@ -10,7 +10,7 @@ import pytest
 from lesionctl.errors import Failure, UsageError
 from lesionctl.imaging.mask_form import MaskForm
 from lesionctl.predict.collect import Collection
-from lesionctl.predict.manifest import Entry
+from lesionctl.predict.manifest_file import Entry
 from lesionctl.predict.predict import Wishes, predict
 
 

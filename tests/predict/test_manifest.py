@@ -27,7 +27,7 @@ def out(dark_is_lesion, plan, tmp_path):
 
 
 def lines(out):
-    (path,) = (out / ".lesionctl").iterdir()
+    (path,) = (out / ".lesionctl").glob("masks.*")
     return path, [json.loads(line) for line in path.read_text().splitlines()]
 
 
@@ -179,20 +179,75 @@ def test_side_files_that_are_not_there_make_a_mask_undone(out, plan):
     assert len(survey(out, plan(outputs=Outputs(overlay=True))).done) == 0
 
 
+def repeated(found, times):
+    return "".join(json.dumps(line | {"time": line["time"] + turn}) + "\n" for turn in range(times) for line in found)
+
+
+@pytest.mark.parametrize(("times", "left"), [(2, 10), (3, 5)])
+def test_a_file_with_more_than_two_lines_for_a_mask_is_written_anew_with_the_latest(out, plan, times, left):
+    path, found = lines(out)
+    path.write_text(repeated(found, times))
+    assert len(survey(out, plan()[:1]).done) == 1  # the lines of masks that nobody asked about stay
+    _, now = lines(out)
+    assert len(now) == left
+    assert now[-5:] == [line | {"time": line["time"] + times - 1} for line in found]
+    assert len(survey(out, plan()).done) == 5
+    assert sorted(file.name for file in path.parent.iterdir()) == [".door", path.name]
+
+
+def test_a_file_of_another_share_and_lines_of_another_version_are_not_touched(out, plan):
+    path, found = lines(out)
+    other = path.with_name("masks.1-of-2.jsonl")
+    other.write_text(repeated(found, 9))
+    newer = "".join(json.dumps(line | {"format": 2}) + "\n" for line in found)
+    path.write_text(repeated(found, 9) + newer * 3)
+    survey(out, plan())
+    assert len(other.read_text().splitlines()) == 45
+    assert path.read_text() == repeated([line | {"time": line["time"] + 8} for line in found], 1) + newer * 3
+
+
+def test_a_kill_while_a_file_is_written_anew_costs_nothing(out, plan, monkeypatch):
+    path, found = lines(out)
+    before = repeated(found, 5)
+    path.write_text(before)
+    monkeypatch.setattr("os.replace", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        survey(out, plan())
+    monkeypatch.undo()
+    assert path.read_text() == before
+    jobs = plan()
+    with Manifest(out, RECIPE, Shard()) as manifest:
+        assert len(manifest.survey(jobs, Existing.REFUSE).done) == 5
+        entry = manifest._entries[jobs[0].mask.name]
+        manifest.record(jobs[0], entry.prediction, entry.picture, entry.digest)  # the new file is gone on with
+    assert len(lines(out)[1]) == 6
+    assert sorted(file.name for file in path.parent.iterdir()) == [".door", path.name]
+
+
+def test_making_masks_anew_time_and_again_keeps_the_file_small(out, plan, dark_is_lesion):
+    for _ in range(7):
+        jobs = plan()
+        with Manifest(out, RECIPE, Shard()) as manifest:
+            manifest.survey(jobs, Existing.OVERWRITE)
+            list(predict(dark_is_lesion, jobs, manifest=manifest))
+        assert len(lines(out)[1]) <= 15  # 5 masks
+
+
 def test_nothing_is_looked_at_once_it_is_to_stop(out, plan):
     assert survey(out, plan(), stop=lambda: True).done == {}
 
 
 def test_one_process_at_a_time_works_on_a_share(out):
-    with Manifest(out, RECIPE, Shard()):
-        with (
-            pytest.raises(LesionctlError, match=r"another process is writing .*masks\.1-of-1\.jsonl"),
-            Manifest(out, RECIPE, Shard()),
-        ):
-            pass
-        with Manifest(out, RECIPE, Shard(1, 2)):
-            pass
-    assert sorted(path.name for path in (out / ".lesionctl").iterdir()) == ["masks.1-of-1.jsonl", "masks.1-of-2.jsonl"]
+    with (
+        Manifest(out, RECIPE, Shard()),
+        pytest.raises(LesionctlError, match=r"another process is writing .*masks\.1-of-1\.jsonl"),
+        Manifest(out, RECIPE, Shard()),
+    ):
+        pass
+    with Manifest(out, RECIPE, Shard(1, 2)), Manifest(out, RECIPE, Shard(2, 2)):
+        pass
+    names = ["masks.1-of-1.jsonl", "masks.1-of-2.jsonl", "masks.2-of-2.jsonl"]
+    assert sorted(path.name for path in (out / ".lesionctl").glob("*masks*")) == names
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):

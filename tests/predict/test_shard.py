@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -62,9 +64,58 @@ def test_a_task_of_a_job_array_takes_its_share(environ, shard):
     assert shard_of_array(environ) == shard
 
 
-def test_an_array_with_gaps_is_refused():
-    with pytest.raises(UsageError, match="have gaps"):
-        shard_of_array(array(7, 1, 9, 3))  # --array=1,7,9
+def stepped(task, first, last, count, step):
+    return array(task, first, last, count) | {"SLURM_ARRAY_TASK_STEP": str(step)}
+
+
+@pytest.mark.parametrize(
+    ("environ", "shard"),
+    [
+        (stepped(8, 0, 14, 8, 2), (5, 8)),  # --array=0-14:2
+        (stepped(8, 0, 15, 8, 2), (5, 8)),  # --array=0-15:2
+        (stepped(15, 0, 15, 16, 1), (16, 16)),  # --array=0-15%4
+        (stepped(7, 3, 7, 2, 4), (2, 2)),  # --array=3,7
+        (array(7, 3, 7, 2), (2, 2)),
+    ],
+)
+def test_steps_and_limits_of_an_array_leave_no_gap(environ, shard):
+    assert shard_of_array(environ) == shard
+
+
+@pytest.mark.parametrize("environ", [array(7, 1, 9, 3), array(3, 3, 8, 3), stepped(1, 1, 9, 3, 6)])
+def test_an_array_with_gaps_is_refused(environ):  # --array=1,7,9 and --array=3,7,8
+    with pytest.raises(UsageError, match="have gaps: it has 3 from") as caught:
+        shard_of_array(environ)
+    assert "--shard I/N" in caught.value.hint
+
+
+def test_whatever_the_numbers_the_tasks_of_an_array_have_all_shares_or_one_of_them_says_that_it_has_none():
+    lists = [tasks for size in range(1, 6) for tasks in combinations(range(9), size)]
+    whole = 0
+    for tasks in lists:
+        for step in (None, 1, 2, tasks[1] - tasks[0] if len(tasks) > 1 else 1):
+            found = []
+            for task in tasks:
+                numbers = (task, tasks[0], tasks[-1], len(tasks))
+                with suppress(UsageError):
+                    found.append(shard_of_array(array(*numbers) if step is None else stepped(*numbers, step)))
+            if len(found) == len(tasks):
+                whole += 1
+                assert sorted(found) == [(number, len(tasks)) for number in range(1, len(tasks) + 1)]
+    assert whole > 100
+
+
+def test_a_task_whose_array_cannot_be_told_is_no_run_of_all():
+    with pytest.raises(UsageError, match="SLURM_ARRAY_TASK_MIN is '', no number"):
+        shard_of_array({"SLURM_ARRAY_TASK_ID": "3"})
+
+
+def test_shares_overlap_where_a_picture_may_belong_to_both():
+    shares = [Shard(number, of) for of in range(1, 7) for number in range(1, of + 1)]
+    held = {share: {place for place in PLACES if share.holds(place)} for share in shares}
+    for one in shares:
+        for other in shares:
+            assert one.overlaps(other) == bool(held[one] & held[other]), (one, other)
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,14 @@ def test_cpus_of_a_system_without_affinity_masks(monkeypatch):
     assert available_cpus() == 10
 
 
+@pytest.mark.parametrize(("quota", "expected"), [(None, 8), (0.5, 1), (2.0, 2), (2.5, 3), (100.0, 8)])
+def test_cpus_are_bounded_by_the_quota_of_a_container(monkeypatch, quota, expected):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.delenv("SLURM_CPUS_PER_TASK", raising=False)
+    monkeypatch.setattr("lesionctl.runtime.threads._quota", lambda: quota)
+    assert available_cpus() == expected
+
+
 @pytest.mark.parametrize("workers", [1, 2, 5, None])
 @pytest.mark.parametrize("count", [0, 1, 3, 50])
 def test_results_come_in_order(workers, count):

@@ -1,0 +1,86 @@
+"""What a process was granted of the machine: processors and memory, by the scheduler and by control groups."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_ROOT = Path("/")
+_UNLIMITED = 2**60  # bytes: version 1 writes "no limit" as a number near 2^63
+
+
+def cpus_of_machine() -> int:
+    """Processors of the whole machine, whoever may use them."""
+    return os.cpu_count() or 1
+
+
+def cpus_in_mask() -> int | None:
+    """Processors in the affinity mask of this process; None where the system has no such thing (macOS, Windows)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+
+
+def cpus_from_slurm(environ: Mapping[str, str] = os.environ) -> int | None:
+    """Processors that SLURM granted to this task; None outside of SLURM, or where it was asked for none."""
+    granted = environ.get("SLURM_CPUS_PER_TASK", "")
+    return int(granted) if granted.isdigit() else None
+
+
+def cpu_quota(root: Path = _ROOT) -> float | None:
+    """How many processors' time the control groups leave this process; None: as much as there is.
+
+    `docker run --cpus 2` and Kubernetes set it. The affinity mask knows nothing of it: 64 threads are started on 64
+    processors, and all of them stand still for most of the time.
+
+    Args:
+        root: Where the system's directories are.
+    """
+    quotas = []
+    for text in _texts(root, "cpu.max", "cpu", "cpu.cfs_quota_us"):
+        quota, _, period = text.partition(" ")
+        if quota.isdigit():  # neither "max" nor -1
+            quotas.append(int(quota) / int(period or 100_000))  # version 1 has its period, always this, elsewhere
+    return min(quotas, default=None)
+
+
+def memory_limit(root: Path = _ROOT, environ: Mapping[str, str] = os.environ) -> int | None:
+    """Bytes that control groups and SLURM grant this process in all; None: as many as there are.
+
+    Args:
+        root: Where the system's directories are.
+        environ: The environment.
+    """
+    limits = [int(text) for text in _texts(root, "memory.max", "memory", "memory.limit_in_bytes") if text.isdigit()]
+    slurm = environ.get("SLURM_MEM_PER_NODE", "")
+    if slurm.isdigit() and int(slurm):
+        limits.append(int(slurm) * 2**20)
+    return min((limit for limit in limits if limit < _UNLIMITED), default=None)
+
+
+def _texts(root: Path, name: str, controller: str, old_name: str) -> Iterator[str]:
+    """What a file says in each control group around this process: `name` in version 2, `old_name` in version 1."""
+    mount = root / "sys/fs/cgroup"
+    try:
+        entries = [line.split(":", 2) for line in (root / "proc/self/cgroup").read_text().splitlines()]
+    except OSError:  # not Linux
+        return
+    for number, controllers, group in entries:
+        if number == "0":
+            yield from _upwards(mount, group, name)
+        elif controller in controllers.split(","):
+            yield from _upwards(mount / controller, group, old_name)
+
+
+def _upwards(mount: Path, group: str, name: str) -> Iterator[str]:
+    # Inside a container the group's own directory may be the mount itself, so a level that is not there is passed over.
+    inner = mount / group.strip("/")
+    for level in (inner, *inner.parents):
+        if not level.is_relative_to(mount):
+            return
+        try:
+            yield (level / name).read_text().strip()
+        except OSError:
+            continue
