@@ -1,88 +1,141 @@
-"""The whole of measuring: pictures, probes, turns."""
+"""The whole of measuring: pictures, cases that take turns, and what is to be said beside their speed."""
 
 from __future__ import annotations
 
 import tempfile
-from enum import StrEnum
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lesionctl.bench.probes import Probe, probe_latency, probe_model, probe_throughput
-from lesionctl.bench.timing import Timing
+from lesionctl.bench.case import Case, What
+from lesionctl.bench.facts import Facts, add_largest, add_peaks, split_stages_of
+from lesionctl.bench.pictures import draw_pictures
+from lesionctl.bench.process import CaseFailed, CaseProcess
+from lesionctl.bench.result import BenchResult, Row
+from lesionctl.bench.turns import Refused, measure_in_turn
+from lesionctl.bench.worker import Assignment
 from lesionctl.dataset.inputs import find_inputs
-from lesionctl.fetch.demo import draw_demo
-from lesionctl.imaging.decode import decode
-from lesionctl.predict.jobs import plan_jobs
+from lesionctl.dataset.store import open_store
 from lesionctl.progress import Progress, Silent
+from lesionctl.runtime.backend import Backend
+from lesionctl.runtime.environment import describe_environment
+from lesionctl.runtime.load import find_model
 
 if TYPE_CHECKING:
-    from lesionctl.runtime.segmenter import Segmenter
+    from collections.abc import Iterable, Sequence
 
-_DRAWN_PICTURES = 24
+    from lesionctl.bench.process import Begin
+
+_FROM_FILES = {What.PREDICT_EACH, What.PREDICT_ALL, What.STAGES}
 
 
-class What(StrEnum):
-    """What can be measured."""
+@dataclass(frozen=True)
+class BenchOptions:
+    """How it is measured.
 
-    MODEL = "model"
-    PREDICT = "predict"
+    Attributes:
+        images: Files, folders or patterns to predict from; pictures are drawn if there are none.
+        repeats: Turns that count; a first one warms up.
+        store: Also score each model, as it runs in each case, on the test split of this store.
+        largest_batch: Also find how many pictures fit the device at once.
+        only_what_works: Leave out what this machine lacks, instead of giving the reason in a row.
+    """
+
+    images: tuple[str, ...] = ()
+    repeats: int = 5
+    store: Path | None = None
+    largest_batch: bool = False
+    only_what_works: bool = False
 
 
 def bench(
-    segmenters: list[Segmenter],
-    what: list[What],
-    images: list[str],
-    *,
-    batch_size: int,
-    repeats: int,
-    progress: Progress | None = None,
-) -> list[Timing]:
-    """Measure models on the same pictures.
-
-    All probes run in turn within each repeat, so that a machine whose speed drifts is fair to all; a first turn warms
-    up and is not counted.
+    cases: Sequence[Case], options: BenchOptions = BenchOptions(), progress: Progress | None = None
+) -> BenchResult:
+    """Measure cases, each in a process of its own, those that measure the same thing in turn.
 
     Args:
-        segmenters: The models.
-        what: What to measure of each.
-        images: Files, folders or patterns; pictures are drawn if there are none.
-        batch_size: Pictures per run of the network, where throughput is measured.
-        repeats: Turns that count.
+        cases: What to measure; see `plan_cases`.
+        options: How.
         progress: Who listens.
 
+    Returns:
+        A row for each case; one that could not run has the reason.
+
     Raises:
-        BadFile: A picture cannot be used.
+        UsageError: There is no such model, or there are no such pictures.
+        BadFile: There is no such store.
+        LesionctlError: Nothing could run, all for the same reason; or a store cannot be scored.
     """
     progress = progress or Silent()
-    with tempfile.TemporaryDirectory() as scratch:
-        if not images:
-            draw_demo(Path(scratch) / "drawn", count=_DRAWN_PICTURES, progress=progress)
-        inputs = find_inputs(images or [str(Path(scratch) / "drawn" / "images")])
-        jobs = plan_jobs(inputs, Path(scratch) / "masks")
-        probes: list[Probe] = []
-        for segmenter in segmenters:
-            if What.MODEL in what:
-                decoded = [decode(item.path, at_least=segmenter.spec.size).image for item in inputs]
-                probes += [probe_model(segmenter, decoded, size) for size in dict.fromkeys([1, batch_size])]
-            if What.PREDICT in what:
-                probes += [probe_latency(segmenter, jobs), probe_throughput(segmenter, jobs, batch_size)]
+    for case in cases:
+        find_model(case.model)
+    if options.store is not None:
+        open_store(options.store)
+    with tempfile.TemporaryDirectory(prefix="lesionctl-bench-") as folder:
+        scratch = Path(folder) / "processes"
+        scratch.mkdir()
+        paths: tuple[Path, ...] = ()
+        if any(case.what in _FROM_FILES for case in cases):
+            paths = _find_pictures(options.images, Path(folder), progress)
+        begin = partial(_begin, paths=paths, scratch=scratch)
+        _convert(cases, begin)
 
-        seconds: list[list[float]] = [[] for _ in probes]
-        with progress.task("measuring", (repeats + 1) * len(probes)) as task:
-            for turn in range(repeats + 1):
-                for probe, taken in zip(probes, seconds, strict=True):
-                    times = probe.run()
-                    if turn > 0:
-                        taken += times
-                    task.advance()
-    return [
-        Timing.of(
-            taken,
-            probe.images,
-            what=probe.what,
-            model=probe.segmenter.spec.name,
-            backend=probe.segmenter.backend,
-            batch_size=probe.batch_size,
-        )
-        for probe, taken in zip(probes, seconds, strict=True)
-    ]
+        outcomes = _measure(cases, begin, options, progress)
+        rows = _keep_rows(outcomes, options, progress)
+        rows = add_peaks(rows, begin, progress)
+        if options.largest_batch:
+            rows = add_largest(rows, begin, progress)
+        stages = split_stages_of(cases, begin, progress)
+    return BenchResult(describe_environment(runtimes=True), tuple(rows), tuple(stages))
+
+
+def _find_pictures(names: Sequence[str], folder: Path, progress: Progress) -> tuple[Path, ...]:
+    if names:
+        return tuple(item.path.absolute() for item in find_inputs(list(names)))
+    return tuple(draw_pictures(folder / "pictures", progress=progress))
+
+
+def _begin(case: Case, *, paths: tuple[Path, ...], scratch: Path) -> CaseProcess:
+    return CaseProcess(Assignment(case, paths if case.what in _FROM_FILES else ()), scratch)
+
+
+def _convert(cases: Iterable[Case], begin: Begin) -> None:
+    """Have model files made into what other runtimes need, which is done once: in no case's time or memory."""
+    seen: set[str] = set()
+    for case in cases:
+        path = find_model(case.model)
+        converts = case.backend in {Backend.ONNX, Backend.OPENVINO} and path.suffix == ".safetensors"
+        if not converts or path.with_suffix(".onnx").is_file() or case.model in seen:
+            continue
+        seen.add(case.model)
+        with begin(case) as process, suppress(CaseFailed):  # the case itself will fail and say why
+            process.ask("load")
+
+
+def _measure(cases: Sequence[Case], begin: Begin, options: BenchOptions, progress: Progress) -> list[Row | Refused]:
+    facts = Facts(options.store)
+    timed = [case for case in cases if case.what is not What.STAGES]
+    outcomes: list[Row | Refused] = []
+    with progress.task("measuring", len(timed) * (options.repeats + 1)) as task:
+        for what in dict.fromkeys(case.what for case in timed):
+            alike = [case for case in timed if case.what is what]
+            outcomes += measure_in_turn(alike, begin, options.repeats, task, facts.add_to)
+    return outcomes
+
+
+def _keep_rows(outcomes: Sequence[Row | Refused], options: BenchOptions, progress: Progress) -> list[Row]:
+    """A row for each, with the reason of what could not start, unless that is all there is, or is to be left out."""
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
+    if refused and len(refused) == len(outcomes) and len({outcome.error.what for outcome in refused}) == 1:
+        raise refused[0].error
+    rows = []
+    for outcome in outcomes:
+        if isinstance(outcome, Row):
+            rows.append(outcome)
+        elif options.only_what_works and outcome.error.is_lack:
+            progress.say(f"left out: {outcome.case.label}: {outcome.error.what}")
+        else:
+            rows.append(Row(outcome.case, reason=outcome.error.what))
+    return rows

@@ -3,94 +3,211 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lesionctl.atomic import write_bytes
-from lesionctl.drawing.paint import paint_scene
-from lesionctl.drawing.scene import plan_scene
 from lesionctl.errors import GateError, UsageError
-from lesionctl.export.formats import Format, Storage
-from lesionctl.export.parity import Parity, Tolerance, compare
-from lesionctl.imaging.decode import decode
-from lesionctl.nets.model_file import load_model, save_model
+from lesionctl.export.convert import convert
+from lesionctl.export.examples import find_masks, read_examples, read_views
+from lesionctl.export.formats import Format
+from lesionctl.export.plain import PlainSegmenter, open_plain
+from lesionctl.nets.model_file import load_model
 from lesionctl.progress import Progress, Silent, track
+from lesionctl.runtime.backend import Backend
 from lesionctl.runtime.device import choose_compute
 from lesionctl.runtime.load import digest_of, load_segmenter
+from lesionctl.runtime.onnx_file import Form
+from lesionctl.runtime.parity import Parity, compare, draw_examples
 from lesionctl.runtime.precision import Precision
-from lesionctl.runtime.to_onnx import to_onnx
+from lesionctl.runtime.tolerance import TOLERANCES, Storage
 from lesionctl.runtime.torch_segmenter import TorchSegmenter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from lesionctl.nets.model_spec import ModelSpec
+    from lesionctl.runtime.segmenter import Segmenter
 
-    from lesionctl.imaging.arrays import Image
-
-TOLERANCES = {
-    Storage.FP32: Tolerance(difference=1e-3, dice=0.999),
-    Storage.FP16: Tolerance(difference=5e-3, dice=0.998),
+_BACKENDS = {
+    Format.ONNX: Backend.ONNX,
+    Format.OPENVINO: Backend.OPENVINO,
+    Format.TORCH: Backend.TORCH,
+    Format.LESIONCTL: Backend.TORCH,
 }
 
 _DRAWN_PICTURES = 8
+_CALIBRATION_PICTURES = 64
 
 
-def export_model(
-    source: Path,
-    target: Path,
-    to: Format,
-    storage: Storage,
-    images: list[Path],
-    *,
-    overwrite: bool = False,
-    progress: Progress | None = None,
-) -> Parity:
+@dataclass(frozen=True)
+class ExportOptions:
+    """What is written, and what it is compared on.
+
+    Attributes:
+        to: Format.
+        storage: Number format.
+        form: What goes in and out.
+        compiled: Write a package of AOTInductor with machine code; of TORCH alone.
+        images: Pictures to compare on; a few are drawn if there are none. Int8 is fitted to them, and needs them.
+        masks: A folder with the true masks of the pictures.
+        overwrite: Replace a file that stands there already.
+    """
+
+    to: Format = Format.ONNX
+    storage: Storage = Storage.FP32
+    form: Form = Form.WHOLE
+    compiled: bool = False
+    images: tuple[Path, ...] = ()
+    masks: Path | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        files: The files; the first is the one that is named to load the model.
+        bytes: Of all of them.
+        options: What was asked for.
+        opset: Version of the operators, of ONNX.
+        parity: How far the model agrees with the original.
+    """
+
+    files: tuple[Path, ...]
+    bytes: int
+    options: ExportOptions
+    opset: int | None
+    parity: Parity
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same in JSON's forms."""
+        return {
+            "file": str(self.files[0]),
+            "files": [str(file) for file in self.files],
+            "bytes": self.bytes,
+            "format": self.options.to,
+            "form": self.options.form,
+            "precision": self.options.storage,
+            "compiled": self.options.compiled,
+            "opset": self.opset,
+            **self.parity.to_dict(),
+        }
+
+
+def export_model(source: Path, target: Path, options: ExportOptions, progress: Progress | None = None) -> Exported:
     """Write a model for another runtime, if it then says the same as the original in float32.
 
     Args:
         source: A model file of this program.
-        target: The file to write.
-        to: Its format.
-        storage: Number format of its weights.
-        images: Pictures to compare on; a few are drawn if there are none.
-        overwrite: Replace a file that stands there already.
+        target: The file to write; of OpenVINO's two, the `.xml`.
+        options: What is written, and what it is compared on.
         progress: Who listens.
 
     Returns:
-        How far the two agree.
+        What was written, and how far the two agree.
 
     Raises:
-        UsageError: The target exists already.
-        GateError: The two differ by more than `TOLERANCES` allows; there is no file then.
-        BadFile: The model or a picture cannot be read.
+        UsageError: The options make no sense, the target exists already, or its suffix or folder is wrong.
+        GateError: The two differ by more than `TOLERANCES` allows; nothing is written then.
+        BadFile: The model, a picture or a mask cannot be read.
         MissingExtra: The format's packages are not installed.
+        LesionctlError: There is no compiler.
     """
-    if target.exists() and not overwrite:
-        raise UsageError(f"{target} exists already", hint="pass --overwrite, or choose another --out")
+    _check(source, target, options)
+    progress = progress or Silent()
+    masks = find_masks(options.images, options.masks) if options.masks else []
+    spec, net = load_model(source)
+    progress.say(f"writing {spec.name} as {options.to}, {options.storage}")
+    is_int8 = options.storage is Storage.INT8
+    calibration = read_views(options.images, spec, _CALIBRATION_PICTURES) if is_int8 else []
+    contents = convert(
+        spec,
+        net,
+        options.to,
+        options.storage,
+        options.form,
+        compiled=options.compiled,
+        source=digest_of(source),
+        calibration=calibration,
+        progress=progress,
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        candidate = Path(scratch) / f"candidate{options.to.suffix}"
+        for suffix, content in contents.items():
+            candidate.with_suffix(suffix).write_bytes(content)
+        examples = read_examples(options.images, masks) if options.images else draw_examples(_DRAWN_PICTURES)
+        total = len(options.images) or _DRAWN_PICTURES
+        original = TorchSegmenter(spec, net, choose_compute("cpu", Precision.FP32))
+        parity = compare(original, _open(candidate, spec, options), track(progress, examples, "comparing", total))
+    tolerance = TOLERANCES[options.storage]
+    if not parity.within(tolerance):
+        raise GateError(
+            f"the exported model differs from the original, {target} was not written: {parity.describe()}",
+            hint=f"{options.storage} has to hold: {tolerance.describe()}",
+        )
+    files = tuple(target.with_suffix(suffix) for suffix in reversed(contents))
+    _write(target, contents)
+    return Exported(files, sum(map(len, contents.values())), options, _opset(options.to), parity)
+
+
+def _check(source: Path, target: Path, options: ExportOptions) -> None:
+    """Refuse what can be told to be wrong before any work."""
+    options.to.check(options.storage, compiled=options.compiled, raw=options.form is Form.RAW)
+    if source.suffix in {".onnx", ".xml", ".pt2"}:
+        raise UsageError(
+            f"{source} is an exported file, and a model is exported from its model file",
+            hint="name the .safetensors file that it was made from",
+        )
+    if target.suffix != options.to.suffix:
+        raise UsageError(
+            f"--to {options.to} writes {options.to.suffix}, and not {target.name}",
+            hint=f"name it {target.with_suffix(options.to.suffix)}, or choose another --to",
+        )
+    if options.masks and not options.images:
+        raise UsageError("--masks are those of the pictures of --images", hint="name the pictures too")
+    if options.storage is Storage.INT8 and not options.images:
+        raise UsageError(
+            "int8 is fitted to pictures like those that the model will see, and drawn ones will not do",
+            hint="name some 64 of yours with --images; they need no masks",
+        )
     if not target.parent.is_dir():
         raise UsageError(f"there is no folder {target.parent}")
-    progress = progress or Silent()
-    spec, net = load_model(source)
-    with tempfile.TemporaryDirectory() as scratch:
-        candidate = Path(scratch) / f"candidate{to.suffix}"
-        progress.say(f"writing {spec.name} as {to}")
-        if to is Format.ONNX:
-            candidate.write_bytes(to_onnx(spec, net, source=digest_of(source), half=storage is Storage.FP16))
-        else:
-            save_model(candidate, spec, net.state_dict(), half=storage is Storage.FP16)
-        original = TorchSegmenter(spec, net, choose_compute("cpu", Precision.FP32))
-        copy = load_segmenter(str(candidate), "cpu", Precision.FP32)
-        pictures = (decode(image).image for image in images) if images else _draw_pictures()
-        total = len(images) or _DRAWN_PICTURES
-        parity = compare(original, copy, track(progress, pictures, "comparing", total))
-        if not parity.within(TOLERANCES[storage]):
-            raise GateError(
-                f"the exported model differs from the original: a probability by {parity.largest_difference:.2e}, "
-                f"the masks of a picture to a Dice of {parity.smallest_dice:.5f}; {target} was not written"
-            )
-        write_bytes(target, candidate.read_bytes())
-    return parity
+    for file in (target, target.with_suffix(".bin")) if options.to is Format.OPENVINO else (target,):
+        if file.exists() and not options.overwrite:
+            raise UsageError(f"{file} exists already", hint="pass --overwrite, or choose another --out")
 
 
-def _draw_pictures() -> Iterator[Image]:
-    for number in range(_DRAWN_PICTURES):
-        yield paint_scene(0, plan_scene(0, number))[0]
+def _open(candidate: Path, spec: ModelSpec, options: ExportOptions) -> Segmenter:
+    """The candidate in its own runtime: as `predict` opens it, where `predict` would."""
+    if options.compiled or options.form is Form.RAW:
+        run = open_plain(candidate, options.to, compiled=options.compiled)
+        return PlainSegmenter(spec, options.form, run)
+    precision = Precision.BF16 if options.storage is Storage.BF16 else Precision.FP32
+    return load_segmenter(str(candidate), "cpu", precision, _BACKENDS[options.to])
+
+
+def _write(target: Path, contents: dict[str, bytes]) -> None:
+    """One file, or OpenVINO's two, which are never seen with one of them of another model."""
+    if len(contents) == 1:
+        write_bytes(target, contents[target.suffix])
+        return
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", suffix=".part", dir=target.parent) as part:
+        for suffix, content in contents.items():
+            write_bytes(Path(part) / target.with_suffix(suffix).name, content)
+        target.unlink(missing_ok=True)
+        weights = target.with_suffix(".bin")
+        (Path(part) / weights.name).replace(weights)  # they first: without the .xml, nobody takes them for a model
+        try:
+            (Path(part) / target.name).replace(target)
+        except BaseException:
+            weights.unlink()
+            raise
+
+
+def _opset(to: Format) -> int | None:
+    if to is not Format.ONNX:
+        return None
+    from lesionctl.runtime.to_onnx import OPSET
+
+    return OPSET

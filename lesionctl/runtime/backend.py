@@ -67,7 +67,7 @@ def fastest_on_cpu(precision: Precision, pictures: int | None) -> Backend:
         return Backend.OPENVINO
     many = pictures is None or pictures >= MANY_PICTURES
     if precision not in {Precision.AUTO, Precision.FP32} or (
-        precision is Precision.AUTO and many and _processor_has_bf16()
+        precision is Precision.AUTO and many and processor_has_bf16()
     ):
         return Backend.TORCH
     return Backend.ONNX if Backend.ONNX.works else Backend.TORCH
@@ -104,7 +104,7 @@ def onnxruntime_has_cuda() -> bool:
     return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
 
 
-def _processor_has_bf16() -> bool:
+def processor_has_bf16() -> bool:
     """As `torch.cpu` tells it, without importing torch; where the system has no such file, it counts as no."""
     try:
         return "avx512_bf16" in Path("/proc/cpuinfo").read_text()

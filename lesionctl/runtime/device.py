@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import platform
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -30,15 +31,19 @@ class Compute:
     Attributes:
         device: The torch device.
         precision: Resolved, never AUTO.
+        channels_last: Whether weights and pictures are kept in channels_last, the faster layout for convolutions on CPU
+            and GPU alike.
     """
 
     device: torch.device
     precision: Precision
+    channels_last: bool = True
 
     def place(self, module: _M) -> _M:
-        """Move a module to the device, in channels_last: the faster layout for convolutions on CPU and GPU alike."""
+        """Move a module to the device, in the layout that was chosen."""
         module.to(self.device)
-        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.channels_last:
+            module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return module
 
     @property
@@ -75,6 +80,16 @@ def choose_compute(device: str = "auto", precision: Precision = Precision.AUTO) 
     if precision is Precision.AUTO:
         precision = _best_precision(chosen)
     return Compute(chosen, precision)
+
+
+def require_compiler(device: torch.device) -> None:
+    """See that what torch compiles can be compiled.
+
+    Raises:
+        UsageError: The CPU needs a C++ compiler, and there is none.
+    """
+    if device.type == "cpu" and not shutil.which(os.environ.get("CXX", "g++")):
+        raise UsageError("--compile needs a C++ compiler on the CPU", hint="install g++, or leave out --compile")
 
 
 def has_accelerator() -> bool:

@@ -104,7 +104,9 @@ def load_segmenter(
     AUTO takes, for each model, the fastest backend that can be imported and can run its file as it is: torch runs model
     files (`.safetensors`) on CUDA, MPS and the CPU; OpenVINO and onnxruntime run `.onnx` files, and on the CPU also a
     model file beside which lies an `.onnx` file of the same name that says that it was made from it, as beside the
-    bundled one. A named backend runs model files of any kind, and makes the ONNX file itself, once, in the cache.
+    bundled one. A named backend runs model files of any kind, and makes the ONNX file itself, once, in the cache, where
+    it compares the two. `.xml` files are OpenVINO's, `.pt2` files torch's; the latter are to be trusted, see
+    `ProgramSegmenter`.
 
     Args:
         names: One name or several, see `find_models`. Several models, and the folds of a folds directory, are an
@@ -123,6 +125,7 @@ def load_segmenter(
             such a file, on such a device or in such a precision, or several processes cannot share the device.
         BadFile: A file is damaged.
         MissingExtra: The backend, or what makes the file that it needs, is not installed.
+        GateError: The ONNX file that a named backend needs was made, and does not say the same as the model file.
         LesionctlError: The backend is installed, but cannot be loaded.
     """
     precision, backend = Precision(precision), Backend(backend)
@@ -172,6 +175,8 @@ def _load(path: Path, wish: _Wish, backend: Backend, pictures: int | None) -> Se
     segmenter: Segmenter
     if path.suffix in {".onnx", ".xml"}:
         segmenter = _load_exported(path, wish, backend)
+    elif path.suffix == ".pt2":
+        segmenter = _load_program(path, wish, backend)
     elif backend is Backend.AUTO:
         may_be_twin = path.with_suffix(".onnx").is_file() and _is_cpu(wish.device)
         chosen = fastest_on_cpu(wish.precision, pictures) if may_be_twin else Backend.TORCH
@@ -197,6 +202,15 @@ def _load_exported(path: Path, wish: _Wish, backend: Backend) -> Segmenter:
     return _open(path, wish, backend)
 
 
+def _load_program(path: Path, wish: _Wish, backend: Backend) -> Segmenter:
+    if backend not in {Backend.AUTO, Backend.TORCH}:
+        raise UsageError(f"{path} is a program of torch, {backend} cannot run it", hint="use --backend torch")
+
+    from lesionctl.runtime.program_segmenter import ProgramSegmenter
+
+    return ProgramSegmenter(path, wish.own_device(), wish.precision)
+
+
 def _load_twin(path: Path, digest: str, wish: _Wish, backend: Backend) -> OnnxSegmenter | OpenVinoSegmenter | None:
     """The ONNX file beside a model file, if it was made from that; one that is older or damaged is left alone."""
     twin = path.with_suffix(".onnx")
@@ -212,7 +226,8 @@ def _load_twin(path: Path, digest: str, wish: _Wish, backend: Backend) -> OnnxSe
 def _load_converted(path: Path, digest: str, wish: _Wish, backend: Backend) -> Segmenter:
     from lesionctl.runtime.conversion import as_onnx
 
-    return _open(as_onnx(path, digest), wish, backend)
+    plain = _Wish("cpu", Precision.FP32, None)
+    return _open(as_onnx(path, digest, lambda file: _open(file, plain, backend)), wish, backend)
 
 
 def _load_in_torch(path: Path, device: str, precision: Precision) -> Segmenter:

@@ -57,8 +57,10 @@ class OnnxSegmenter(Segmenter):
                 hint="install the CUDA and cuDNN libraries that it was built for, or use --device cpu",
             )
         self._on_cpu = provider == "CPUExecutionProvider"
-        self.spec, self.source = read_facts(path, self._whole.get_modelmeta().custom_metadata_map)
-        self.backend = f"onnxruntime fp32 {provider.removesuffix('ExecutionProvider').lower()}"
+        self.spec, self.source, stored = read_facts(path, self._whole.get_modelmeta().custom_metadata_map)
+        self.backend = (
+            f"onnxruntime {'int8' if stored == 'int8' else 'fp32'} {provider.removesuffix('ExecutionProvider').lower()}"
+        )
 
     def forward(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Segmenter.forward`."""

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lesionctl.errors import BadFile, UsageError
-from lesionctl.nets.model_spec import METADATA_KEY
 from lesionctl.runtime.backend import Backend
-from lesionctl.runtime.onnx_file import SOURCE_KEY, read_facts
+from lesionctl.runtime.onnx_file import KEYS, read_facts
 from lesionctl.runtime.openvino_import import import_openvino
 from lesionctl.runtime.precision import Precision
 from lesionctl.runtime.segmenter import Segmenter
@@ -53,17 +52,17 @@ class OpenVinoSegmenter(Segmenter):
             openvino = import_openvino()
         except Exception as error:
             raise Backend.OPENVINO.not_loaded(path, error) from error
-        self._core = _core(openvino)
+        self._core = the_core(openvino)
         self._device = _find_device(device, self._core.available_devices)
         precision = _choose_precision(
             precision, self._device, self._core.get_property(self._device, "OPTIMIZATION_CAPABILITIES")
         )
         self._hints = {"INFERENCE_PRECISION_HINT": _HINTS[precision], "EXECUTION_MODE_HINT": "PERFORMANCE"}
         self._model = self._read(path)
-        self.spec, self.source = read_facts(path, _metadata(self._model))
+        self.spec, self.source, stored = read_facts(path, _metadata(self._model))
         self._model.reshape([1, self.spec.size, self.spec.size, 3])
         self._lock = Lock()
-        self.backend = f"openvino {precision} {self._device.lower()}"
+        self.backend = f"openvino {'int8' if stored == 'int8' else precision} {self._device.lower()}"
 
     def forward(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Segmenter.forward`."""
@@ -115,7 +114,7 @@ class OpenVinoSegmenter(Segmenter):
 
 
 @cache
-def _core(openvino: Any) -> Any:
+def the_core(openvino: Any) -> Any:
     """The one core of this process, which is never given up.
 
     Its CPU plug-in moves the stack that the thread's signal handlers run on, and back to where it was when it goes.
@@ -148,7 +147,7 @@ def _choose_precision(precision: Precision, device: str, capabilities: list[str]
 
 def _metadata(model: Model) -> dict[str, str]:
     """The metadata entries of the ONNX file, which OpenVINO keeps as runtime information."""
-    paths = {key: ["framework", key] for key in (METADATA_KEY, SOURCE_KEY)}
+    paths = {key: ["framework", key] for key in KEYS}
     return {key: str(model.get_rt_info(path).astype(str)) for key, path in paths.items() if model.has_rt_info(path)}
 
 

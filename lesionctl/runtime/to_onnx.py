@@ -1,4 +1,4 @@
-"""To ONNX: bytes in, probabilities out, everything between inside the graph."""
+"""To ONNX: the whole model in a graph, bytes in and probabilities out, or the network alone."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from lesionctl.errors import MissingExtra
-from lesionctl.nets.model_spec import METADATA_KEY
-from lesionctl.runtime.onnx_file import INPUT, OUTPUT, SOURCE_KEY
+from lesionctl.runtime.onnx_file import INPUT, OUTPUT, RAW_OUTPUT, Form, write_facts
+from lesionctl.runtime.tolerance import Storage
 from lesionctl.runtime.torch_segmenter import WholeModel
 
 if TYPE_CHECKING:
@@ -29,11 +29,12 @@ OPSET = 18
 _LARGE = 16_384
 
 
-def to_onnx(spec: ModelSpec, net: nn.Module, *, source: str = "", half: bool = False) -> bytes:
-    """The bytes of an ONNX file.
+def to_onnx(spec: ModelSpec, net: nn.Module, *, source: str = "", half: bool = False, form: Form = Form.WHOLE) -> bytes:
+    """The bytes of an ONNX file, of opset `OPSET`.
 
-    Its input `image` is uint8 `[N, size, size, 3]` RGB, its output `probability` float32 `[N, size, size]`; N is free.
-    The model's spec is the metadata entry `lesionctl`.
+    Of the whole form, its input `image` is uint8 `[N, size, size, 3]` RGB, its output `probability` float32
+    `[N, size, size]`; of the raw form, they are `image`, float32 `[N, 3, size, size]`, and `logits`, float32
+    `[N, 1, size, size]`. N is free. How the model is used stands in its metadata, see `write_facts`.
 
     Args:
         spec: How the model is used.
@@ -41,6 +42,7 @@ def to_onnx(spec: ModelSpec, net: nn.Module, *, source: str = "", half: bool = F
         source: SHA-256 of the model file that the network is from, in hex, for the metadata entry `lesionctl.source`.
         half: Store the large tensors as float16, which halves the file. The graph turns them into float32, which
             runtimes do once, when they load it: it computes as fast and in the same precision as with float32 weights.
+        form: What goes in and out.
 
     Raises:
         MissingExtra: onnx or onnxscript is not installed.
@@ -50,13 +52,13 @@ def to_onnx(spec: ModelSpec, net: nn.Module, *, source: str = "", half: bool = F
         import onnxscript  # noqa: F401 - torch's exporter needs it and would fail with a less helpful error
     except ImportError as error:
         raise MissingExtra(error.name or "onnx", "onnx", "writing a model as ONNX") from error
-    pictures = torch.zeros(2, spec.size, spec.size, 3, dtype=torch.uint8)
+    module, pictures = whole_or_raw(spec, net, form)
     with _quiet():
         program = torch.onnx.export(
-            WholeModel(net, spec).eval(),
+            module,
             (pictures,),
             input_names=[INPUT],
-            output_names=[OUTPUT],
+            output_names=[OUTPUT if form is Form.WHOLE else RAW_OUTPUT],
             dynamic_shapes=({0: torch.export.Dim("N", min=1)},),
             opset_version=OPSET,
             dynamo=True,
@@ -66,8 +68,21 @@ def to_onnx(spec: ModelSpec, net: nn.Module, *, source: str = "", half: bool = F
     model = program.model_proto
     if half:
         _store_large_as_half(model)
-    onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json(), SOURCE_KEY: source})
+    onnx.helper.set_model_props(model, write_facts(spec, form, Storage.FP16 if half else Storage.FP32, source))
     return model.SerializeToString()
+
+
+def whole_or_raw(spec: ModelSpec, net: nn.Module, form: Form) -> tuple[nn.Module, torch.Tensor]:
+    """What is written of a model, and a batch of two empty pictures for it.
+
+    Args:
+        spec: How the model is used.
+        net: The network, in evaluation mode, on the CPU.
+        form: What goes in and out.
+    """
+    if form is Form.WHOLE:
+        return WholeModel(net, spec).eval(), torch.zeros(2, spec.size, spec.size, 3, dtype=torch.uint8)
+    return net, torch.zeros(2, 3, spec.size, spec.size)
 
 
 def _store_large_as_half(model: ModelProto) -> None:

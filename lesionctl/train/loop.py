@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from traceback import clear_frames
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from lesionctl.atomic import directory_of_one
 from lesionctl.dataset.samples import Split
 from lesionctl.dataset.store import open_store
@@ -19,19 +17,17 @@ from lesionctl.progress import Progress, Silent
 from lesionctl.runtime.depthwise import train_depthwise_in_float32
 from lesionctl.runtime.device import choose_compute
 from lesionctl.runtime.peak_memory import forget_peak_memory, peak_memory_mb
-from lesionctl.runtime.precision import Precision
 from lesionctl.runtime.stop import listen_for_stop
-from lesionctl.runtime.torch_segmenter import Normalize, TorchSegmenter
+from lesionctl.runtime.torch_segmenter import TorchSegmenter
 from lesionctl.train.data import EpochBatches, Feed, make_loader
 from lesionctl.train.decision import choose_decision
 from lesionctl.train.distributed.ranks import Ranks, join_ranks
 from lesionctl.train.distributed.sync_norm import synchronise_norms
 from lesionctl.train.learning.compiling import compile_net
-from lesionctl.train.learning.losses import make_loss
-from lesionctl.train.learning.optimizer import make_optimizer
 from lesionctl.train.learning.running_mean import RunningMean
 from lesionctl.train.learning.schedule import rate_share
 from lesionctl.train.learning.seeding import seed_run, seed_step
+from lesionctl.train.learning.step import TrainingStep
 from lesionctl.train.learning.watch import LossWatch
 from lesionctl.train.limits import with_limits
 from lesionctl.train.memory.batch_size import is_out_of_memory, out_of_memory
@@ -46,7 +42,6 @@ if TYPE_CHECKING:
 
     import numpy as np
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from lesionctl.dataset.exposure import SeenCount
     from lesionctl.dataset.store import Store
@@ -136,17 +131,15 @@ def _train(
     net = synchronise_norms(net, compute, ranks)
     train_depthwise_in_float32(net, compute)
     model = ranks.wrap(compile_net(net, options, compute), compute)
-    normalize = compute.place(Normalize(spec.mean, spec.std))
-    loss_of = make_loss(options.loss, options.label_smoothing)
     pretrained = bool(options.init) or options.encoder_weights != "none"
-    optimizer = make_optimizer(net, options, compute, pretrained=pretrained)
-    scaler = torch.amp.GradScaler(compute.device.type, enabled=compute.precision is Precision.FP16)
+    take_step = TrainingStep(net, model, ema, spec, options, compute, pretrained=pretrained, alone=ranks.paused)
+    optimizer = take_step.optimizer
     batches = EpochBatches(train_rows, options, ranks.rank, ranks.world)
     loader = make_loader(store, batches, options, compute.device)
     total_steps = options.epochs * batches.steps
 
     run = identify_run(options, store.info, ranks.world)
-    modules: dict[str, Any] = {"net": net, "ema": ema, "optimizer": optimizer, "scaler": scaler}
+    modules: dict[str, Any] = {"net": net, "ema": ema, "optimizer": optimizer, "scaler": take_step.scaler}
     state = load_state(out / "state.pt", run, resume, progress) or RunState(run)
     if len(set(map(repr, ranks.gather((run, state.epoch, state.step))))) > 1:
         raise UsageError(
@@ -178,19 +171,6 @@ def _train(
     def segmenter() -> TorchSegmenter:
         return TorchSegmenter(spec, ema.module, compute)
 
-    def backward(images: Tensor, truth: Tensor) -> Tensor:
-        """The loss of a step, its gradients added up over as many forward passes as `--accumulate` says."""
-        loss = torch.zeros((), device=compute.device)
-        parts = list(zip(*(torch.split(whole, options.batch_size) for whole in (images, truth)), strict=True))
-        for number, (some, their_truth) in enumerate(parts, start=1):
-            with ranks.paused(model) if number < len(parts) else nullcontext():
-                with compute.autocast():
-                    logits = model(normalize(some))
-                part = loss_of(logits, their_truth.float()) * (len(some) / len(images))
-                scaler.scale(part).backward()  # type: ignore[no-untyped-call]
-            loss += part.detach()
-        return loss
-
     if ranks.first and not options.epochs:
         save_model(out / "model.safetensors", spec, ema.module.state_dict())
     forget_peak_memory(compute)
@@ -209,24 +189,16 @@ def _train(
                         group["lr"] = options.lr * share * group["share"]
                     seed_step(options.seed, done, ranks.rank)
 
-                    optimizer.zero_grad(set_to_none=True)
                     try:
-                        loss = backward(images, truth)
-                        scaler.unscale_(optimizer)
-                        norm = torch.nn.utils.clip_grad_norm_(net.parameters(), options.clip)
-                        scaler.step(optimizer)
-                        scaler.update()
+                        learned = take_step(images, truth, done, options.batch_size)
                     except RuntimeError as error:
                         if not is_out_of_memory(error):
                             raise
                         optimizer.zero_grad(set_to_none=True)
                         clear_frames(error.__traceback__)  # they hold the memory of the step that failed
                         raise out_of_memory(options, spec, compute) from error
-                    ema.update(net, done)
 
-                    if scaler.is_enabled():
-                        norm = torch.zeros_like(norm)  # it may overflow: the scaler has left that step out
-                    state.loss_sum += watch.see(state.step, shown, loss, norm)
+                    state.loss_sum += watch.see(state.step, shown, *learned)
                     state.step += 1
                     task.advance()
                     task.note(f"loss {state.loss_sum / state.step:.4f}")

@@ -3,9 +3,9 @@
     python tests/benchmarks/predict_speed.py FOLDER [--rival "python their_script.py {images} {out}"] [--turns 3]
 
 Whole processes, start-up included on both sides, in turn, each into an empty folder; the median of the turns. Then, in
-one process and on the same pictures, processor time of each stage of a picture, and how long all pictures take when
-they are only decoded, and only sent through the network, on all processors: no pipeline can be faster than the slower
-of the two, nor, where the processor does both, than the sum of all stages spread over its cores.
+one process and on the same pictures, what `bench` says of the stages of a picture: processor time of each, and how long
+all pictures take when they are only decoded, and only sent through the network, on all processors: no pipeline can be
+faster than the slower of the two, nor, where the processor does both, than the sum of all stages spread over its cores.
 """
 
 from __future__ import annotations
@@ -18,26 +18,17 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from typing import TypeVar
 
 import numpy as np
 
-from lesionctl.atomic import write_bytes
+from lesionctl.bench.stages import split_stages
 from lesionctl.dataset.pairs import list_images
-from lesionctl.imaging.decode import decode
 from lesionctl.imaging.mask_form import MaskForm
-from lesionctl.imaging.masks import encode_mask
-from lesionctl.imaging.measures import measure
-from lesionctl.predict.review import review
 from lesionctl.runtime.load import load_segmenter
 from lesionctl.runtime.segmenter import Segmenter
-from lesionctl.runtime.stream import Segmented
-from lesionctl.runtime.threads import available_cpus, parallel_map
-
-R = TypeVar("R")
+from lesionctl.runtime.threads import available_cpus
 
 
 def race(images: Path, turns: int, backends: list[str], forms: list[str], rival: str | None) -> None:
@@ -70,50 +61,19 @@ def race(images: Path, turns: int, backends: list[str], forms: list[str], rival:
         print(f"  {name:36} {median(taken):6.1f} per second{ratio}")
 
 
-def split(segmenter: Segmenter, paths: list[Path]) -> None:
-    """Print processor time of each stage, and the two limits."""
-    spent: dict[str, float] = defaultdict(float)
-
-    def timed(stage: str, function: Callable[[], R]) -> R:
-        began = time.thread_time()  # not of the process: a runtime's idle threads may wait by turning in circles
-        result = function()
-        spent[stage] += time.thread_time() - began
-        return result
-
-    views = []
-    with tempfile.TemporaryDirectory() as out:
-        for path in paths:
-            decoded = timed("decode", lambda path=path: decode(path, segmenter.spec.size))
-            frame = segmenter.spec.frame(decoded.height, decoded.width)
-            view = timed("to the network's size", lambda d=decoded, f=frame: f.shrink(d.image))
-            views.append(view)
-            probability = segmenter.forward(view[None])[0]
-            mask = timed("mask at the picture's size", lambda p=probability, f=frame: segmenter.mask(p, f))
-            segmented = Segmented(path, frame, view, probability, None, None, 0.0)
-            timed("review", lambda m=mask, s=segmented: review(m, s, segmenter.spec))
-            timed("measures (with --csv, --jsonl)", lambda m=mask, v=view, f=frame: measure(m, v, f))
-            timed("PNG, 1-bit", lambda m=mask: encode_mask(m, MaskForm.BITS1))
-            content = timed("PNG, 8-bit", lambda m=mask: encode_mask(m))
-            timed("write", lambda c=content: write_bytes(Path(out) / "mask.png", c))
-    began = time.perf_counter()
-    for _ in parallel_map(lambda path: decode(path, segmenter.spec.size), paths):
-        pass
-    decoding = len(paths) / (time.perf_counter() - began)
-    began = time.perf_counter()
-    for start in range(0, len(views), 8):
-        segmenter.forward(np.stack(views[start : start + 8]))
-    network = len(views) / (time.perf_counter() - began)
-    spent["network, on all processors"] = available_cpus() * len(views) / network
-
-    print(f"\nprocessor time per picture, {segmenter.backend}")
-    for stage, seconds in spent.items():
-        print(f"  {stage:32} {1e3 * seconds / len(paths):6.1f} ms")
-    optional = ("measures (with --csv, --jsonl)", "PNG, 1-bit")
-    needed = sum(seconds for stage, seconds in spent.items() if stage not in optional)
-    print(f"  {'all that is needed':32} {1e3 * needed / len(paths):6.1f} ms")
-    print(f"\nlimits on {available_cpus()} processors, pictures per second")
-    print(f"  only decoding {decoding:.1f}, only the network {network:.1f}, ", end="")
-    print(f"all stages spread over all cores {available_cpus() * len(paths) / needed:.1f}")
+def split(segmenter: Segmenter, paths: list[Path], form: MaskForm) -> None:
+    """Print processor time of each stage, and the limits."""
+    stages = split_stages(segmenter, paths, form)
+    print(f"\nprocessor time per picture, {stages.backend}, {form} masks")
+    for stage, seconds in stages.seconds.items():
+        print(f"  {stage:12} {1e3 * seconds:6.1f} ms")
+    print(f"  {'all':12} {1e3 * sum(stages.seconds.values()):6.1f} ms")
+    for other, seconds in stages.encoding.items():
+        if other is not form:
+            print(f"  {'encode':12} {1e3 * seconds:6.1f} ms as {other}, not counted")
+    print(f"\nlimits on {stages.processors} processors, pictures per second")
+    print(f"  only decoding {stages.decoding:.1f}, only the network {stages.network:.1f}, ", end="")
+    print(f"all stages spread over all cores {stages.spread:.1f}")
 
 
 def main() -> None:
@@ -128,7 +88,7 @@ def main() -> None:
     given = parser.parse_args()
     os.environ.pop("LESIONCTL_PREDICT_BACKEND", None)
     race(given.images, given.turns, given.backends.split(","), given.mask_formats.split(","), given.rival)
-    split(load_segmenter(given.model), list_images(given.images))
+    split(load_segmenter(given.model), list_images(given.images), MaskForm(given.mask_formats.split(",")[0]))
 
 
 if __name__ == "__main__":

@@ -48,10 +48,10 @@ def test_whole_way_without_a_network(lesionctl, tmp_path):
     agreement = lesionctl("eval", "--pred", "by_torch", "--truth", "by_onnx", "--json")
     assert json.loads(agreement.stdout)["evaluations"][0]["per_image"]["dice"]["mean"] > 0.999
 
-    measured = lesionctl("bench", "--model", "run", "--images", "demo/images", "--repeats", "1", "--json")
-    timings = json.loads(measured.stdout)["timings"]
-    assert [timing["what"] for timing in timings] == ["model", "model", "predict each", "predict all"]
-    assert all(timing["images_per_second"] > 0 for timing in timings)
+    words = ("bench", "--model", "run", "--what", "predict", "--images", "demo/images", "--repeats", "1", "--json")
+    cases = json.loads(lesionctl(*words).stdout)["cases"]
+    assert [case["case"]["what"] for case in cases] == ["predict each", "predict all"]
+    assert all(case["figures"]["images_per_second"] > 0 for case in cases)
 
 
 def test_train_stops_on_a_signal_with_exit_code_75_and_goes_on(lesionctl, store_path, tmp_path):

@@ -1,103 +1,293 @@
+"""Exporting: every format agrees with torch, carries what is needed to use it, and is caught where it is wrong."""
+
 from __future__ import annotations
 
+import json
+import shutil
+
 import numpy as np
-import onnx
 import pytest
 import safetensors.torch
 import torch
 
-from lesionctl.errors import GateError, UsageError
+from lesionctl.errors import BadFile, GateError, UsageError
 from lesionctl.export import export as module
-from lesionctl.export.export import export_model
-from lesionctl.export.formats import Format, Storage
-from lesionctl.export.parity import Parity, Tolerance
+from lesionctl.export.export import ExportOptions, export_model
+from lesionctl.export.formats import Format
+from lesionctl.nets.build import build_net
+from lesionctl.nets.model_file import save_model
 from lesionctl.nets.model_spec import METADATA_KEY, ModelSpec
+from lesionctl.nets.spec import ClassicSpec
 from lesionctl.runtime.load import digest_of, load_segmenter
-from lesionctl.runtime.onnx_file import SOURCE_KEY
+from lesionctl.runtime.onnx_file import Form
 from lesionctl.runtime.precision import Precision
+from lesionctl.runtime.program_segmenter import read_program_facts
+from lesionctl.runtime.tolerance import Storage, Tolerance
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+openvino = pytest.importorskip("openvino")
+
+CASES = [(to, storage) for to in Format for storage in to.storages if storage is not Storage.INT8]
+RAW = [(to, Storage.FP32, Form.RAW) for to in (Format.ONNX, Format.OPENVINO, Format.TORCH)]
 
 
 @pytest.fixture(scope="module")
-def onnx_file(model_file, tmp_path_factory):
-    target = tmp_path_factory.mktemp("export") / "tiny.onnx"
-    parity = export_model(model_file, target, Format.ONNX, Storage.FP32, [])
-    assert parity.pictures == 8
-    assert parity.largest_difference < 1e-4
-    return target
+def pictures(demo):
+    """All drawn pictures of the demo set."""
+    return tuple(sorted((demo / "images").iterdir()))
 
 
-def test_onnx_takes_any_number_of_pictures_and_agrees_with_torch(onnx_file, model_file):
-    torch_side = load_segmenter(str(model_file), "cpu", Precision.FP32)
-    onnx_side = load_segmenter(str(onnx_file), "cpu", Precision.FP32)
-    size = torch_side.spec.size
-    for pictures in (1, 3):
-        batch = np.random.default_rng(pictures).integers(0, 256, (pictures, size, size, 3), dtype=np.uint8)
-        np.testing.assert_allclose(onnx_side.forward(batch), torch_side.forward(batch), atol=1e-4)
+@pytest.fixture(scope="module")
+def spec():
+    """How a small network is used that takes a second or two to convert."""
+    return ModelSpec(
+        ClassicSpec((8, 16, 64)),
+        64,
+        (0.485, 0.456, 0.406),
+        (0.229, 0.224, 0.225),
+        threshold=0.4,
+        name="tiny",
+        licence="CC0",
+    )
 
 
-def test_onnx_carries_all_that_is_needed_to_use_it(onnx_file, model_file):
-    model = onnx.load(onnx_file)
+@pytest.fixture(scope="module")
+def model_file(spec, tmp_path_factory):
+    """Its model file, with random weights; not to be changed."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("classic") / "tiny.safetensors"
+    save_model(path, spec, build_net(spec.net).state_dict())
+    return path
+
+
+@pytest.fixture(scope="module")
+def changed_file(spec, model_file, tmp_path_factory):
+    """The same with one weight changed."""
+    weights = safetensors.torch.load_file(model_file)
+    weights["head.bias"] = weights["head.bias"] + 8.0  # beyond what int8 may lose too
+    path = tmp_path_factory.mktemp("changed") / "tiny.safetensors"
+    save_model(path, spec, weights)
+    return path
+
+
+@pytest.fixture(scope="module")
+def exported(model_file, tmp_path_factory):
+    """A function that exports the model, each way once, and returns what `export_model` does."""
+    done = {}
+
+    def export(to, storage=Storage.FP32, form=Form.WHOLE, **more):
+        key = (to, storage, form, *sorted(more))
+        if key not in done:
+            target = tmp_path_factory.mktemp("export") / f"tiny{to.suffix}"
+            done[key] = export_model(model_file, target, ExportOptions(to, storage, form, **more))
+        return done[key]
+
+    return export
+
+
+@pytest.mark.parametrize(("to", "storage"), CASES)
+def test_every_format_runs_alone_and_agrees_with_torch(exported, model_file, to, storage):
+    result = exported(to, storage)
+    assert result.parity.pictures == 8
+    assert result.parity.largest_difference < {Storage.FP32: 1e-4, Storage.FP16: 5e-3, Storage.BF16: 0.1}[storage]
+    assert result.bytes == sum(file.stat().st_size for file in result.files)
+    precision = Precision.BF16 if storage is Storage.BF16 else Precision.FP32
+    copy_side = load_segmenter(str(result.files[0]), "cpu", precision)
+    original = load_segmenter(str(model_file), "cpu", Precision.FP32)
+    assert copy_side.spec == original.spec
+    for number in (1, 3):  # of any number of pictures
+        batch = np.random.default_rng(number).integers(0, 256, (number, 64, 64, 3), dtype=np.uint8)
+        np.testing.assert_allclose(
+            copy_side.forward(batch), original.forward(batch), atol=0.1 if precision == "bf16" else 5e-3
+        )
+
+
+@pytest.mark.parametrize(("to", "storage", "form"), [*((*case, Form.WHOLE) for case in CASES), *RAW])
+def test_a_changed_weight_is_caught_and_leaves_no_file(
+    exported, changed_file, tmp_path, monkeypatch, to, storage, form
+):
+    _refuse(exported(to, storage, form), changed_file, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("to", [Format.ONNX, Format.OPENVINO])
+def test_int8_is_fitted_to_pictures_and_a_changed_weight_is_caught(
+    model_file, changed_file, tmp_path, many_pictures, monkeypatch, to
+):
+    (tmp_path / "right").mkdir()
+    (tmp_path / "wrong").mkdir()
+    options = ExportOptions(to, Storage.INT8, images=many_pictures)
+    with monkeypatch.context() as patch:  # random weights lose more by rounding than trained ones
+        patch.setitem(module.TOLERANCES, Storage.INT8, Tolerance(quantile=0.4, mean_dice=0))
+        result = export_model(model_file, tmp_path / "right" / f"tiny{to.suffix}", options)
+    assert result.parity.pictures == len(many_pictures)
+    assert load_segmenter(str(result.files[0]), "cpu", Precision.FP32).backend.split()[1] == "int8"
+    _refuse(result, changed_file, tmp_path / "wrong", monkeypatch)
+
+
+def _refuse(result, changed_file, folder, monkeypatch):
+    """Let the conversion of a model give what was made of another one, which differs by a weight."""
+    contents = {file.suffix: file.read_bytes() for file in reversed(result.files)}
+    monkeypatch.setattr(module, "convert", lambda *_, **__: contents)
+    with pytest.raises(GateError, match=r"differs from the original, .* was not written") as caught:
+        export_model(changed_file, folder / result.files[0].name, result.options)
+    assert caught.value.exit_code == 4
+    assert list(folder.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def many_pictures(tmp_path_factory):
+    """Sixteen small drawn pictures, which is what int8 takes at least."""
+    from lesionctl.fetch.demo import draw_demo
+
+    folder = draw_demo(tmp_path_factory.mktemp("many") / "demo", count=16).directory
+    return tuple(sorted((folder / "images").iterdir()))
+
+
+@pytest.mark.parametrize(("to", "storage", "form"), RAW)
+def test_a_raw_file_is_the_network_alone_and_predict_says_so(exported, to, storage, form):
+    result = exported(to, storage, form)
+    assert result.parity.largest_difference < 1e-4
+    assert result.to_dict()["form"] == "raw"
+    with pytest.raises(BadFile, match="is of the raw form") as caught:
+        load_segmenter(str(result.files[0]), "cpu")
+    assert caught.value.hint == "write it again without --raw"
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
+def test_a_compiled_package_agrees_and_predict_does_not_run_it(exported, model_file):
+    result = exported(Format.TORCH, compiled=True)
+    assert result.parity.largest_difference < 1e-4
+    assert read_program_facts(result.files[0])["lesionctl.source"] == digest_of(model_file)
+    with pytest.raises(BadFile, match="machine code, which is not run here"):
+        load_segmenter(str(result.files[0]), "cpu")
+
+
+def test_metadata_of_onnx_say_how_it_is_used_without_this_program(exported, model_file, spec):
+    model = onnx.load(exported(Format.ONNX).files[0])
     onnx.checker.check_model(model, full_check=True)
-    texts = {entry.key: entry.value for entry in model.metadata_props}
-    assert ModelSpec.from_json(texts[METADATA_KEY]) == load_segmenter(str(model_file), "cpu").spec
-    assert texts[SOURCE_KEY] == digest_of(model_file)
+    assert model.opset_import[0].version == exported(Format.ONNX).opset == 18
     image, probability = model.graph.input[0], model.graph.output[0]
     assert (image.name, image.type.tensor_type.elem_type) == ("image", onnx.TensorProto.UINT8)
     assert (probability.name, probability.type.tensor_type.elem_type) == ("probability", onnx.TensorProto.FLOAT)
+    _check_facts({entry.key: entry.value for entry in model.metadata_props}, model_file, spec)
 
 
-def test_onnx_in_half_precision_is_smaller_and_computes_in_float32(model_file, onnx_file, tmp_path):
-    parity = export_model(model_file, tmp_path / "half.onnx", Format.ONNX, Storage.FP16, [])
-    assert parity.largest_difference <= 5e-3
-    onnx.checker.check_model(onnx.load(tmp_path / "half.onnx"), full_check=True)
-    tensors = onnx.load(tmp_path / "half.onnx").graph.initializer
-    sizes = {
-        half: [np.prod(t.dims) for t in tensors if (t.data_type == onnx.TensorProto.FLOAT16) is half]
-        for half in (True, False)
+def test_metadata_of_openvino_and_torch_are_the_same(exported, model_file, spec):
+    model = openvino.Core().read_model(exported(Format.OPENVINO).files[0])
+    names = {entry.key for entry in onnx.load(exported(Format.ONNX).files[0]).metadata_props}
+    facts = {name: model.get_rt_info(["framework", name]).astype(str) for name in names}
+    _check_facts(facts, model_file, spec)
+    _check_facts(read_program_facts(exported(Format.TORCH).files[0]), model_file, spec)
+
+
+def _check_facts(facts, model_file, spec):
+    assert ModelSpec.from_json(facts.pop(METADATA_KEY)) == spec
+    facts = {name.removeprefix("lesionctl."): text for name, text in facts.items()}
+    assert facts.pop("version")
+    assert facts == {
+        "name": "tiny",
+        "licence": "CC0",
+        "form": "whole",
+        "precision": "fp32",
+        "input": "uint8 [N, 64, 64, 3], RGB",
+        "output": "float32 [N, 64, 64], probability",
+        "size": "64",
+        "resize": "squash",
+        "mean": "[0.485, 0.456, 0.406]",
+        "std": "[0.229, 0.224, 0.225]",
+        "threshold": "0.4",
+        "postprocess": json.dumps({"largest_region": False, "fill_holes": False, "smallest_area": 0.0}),
+        "labels": '{"0": "background", "1": "lesion"}',
+        "source": digest_of(model_file),
     }
-    assert min(sizes[True]) > 16_384 >= max(sizes[False])
-    saved = onnx_file.stat().st_size - (tmp_path / "half.onnx").stat().st_size
-    assert saved == pytest.approx(2 * sum(sizes[True]), abs=5_000)  # but for the nodes that turn them into float32
-    assert load_segmenter(str(tmp_path / "half.onnx"), "cpu", Precision.FP32).backend.split()[1] == "fp32"
 
 
-def test_half_precision_saves_two_bytes_for_each_weight_of_a_large_tensor(model_file, tmp_path):
-    target = tmp_path / "half.safetensors"
-    parity = export_model(model_file, target, Format.TORCH, Storage.FP16, [])
-    assert parity.largest_difference <= 5e-3
-    whole, half = safetensors.torch.load_file(model_file), safetensors.torch.load_file(target)
+def test_half_precision_saves_two_bytes_for_each_weight_of_a_large_tensor(exported, model_file):
+    whole = safetensors.torch.load_file(model_file)
     large = {name for name, tensor in whole.items() if tensor.numel() > 16_384}
-    assert large
-    assert {name for name, tensor in half.items() if tensor.dtype is torch.float16} == large
-    saved = sum(2 * whole[name].numel() for name in large)
-    assert model_file.stat().st_size - target.stat().st_size == pytest.approx(
-        saved, abs=200
-    )  # the header's length varies
+    half = safetensors.torch.load_file(exported(Format.LESIONCTL, Storage.FP16).files[0])
+    assert {name for name, tensor in half.items() if tensor.dtype is torch.float16} == large != set()
+    saved = 2 * sum(whole[name].numel() for name in large)
+    for to, more in ((Format.LESIONCTL, 200), (Format.ONNX, 5_000), (Format.TORCH, 20_000)):  # headers, nodes, graph
+        assert exported(to).bytes - exported(to, Storage.FP16).bytes == pytest.approx(saved, abs=more)
+    ratio = exported(Format.OPENVINO, Storage.FP16).bytes / exported(Format.OPENVINO).bytes
+    assert 0.5 < ratio < 0.9  # the .xml does not shrink
 
 
-def test_a_changed_weight_is_caught_and_leaves_no_file(model_file, tmp_path, monkeypatch):
-    save = module.save_model
+def test_openvino_is_two_files_and_both_or_neither_are_there(exported, model_file, tmp_path):
+    xml, weights = exported(Format.OPENVINO).files
+    assert (xml.suffix, weights.suffix) == (".xml", ".bin")
+    target = tmp_path / "x.xml"
+    target.with_suffix(".bin").write_bytes(b"of another model")
+    with pytest.raises(UsageError, match=r"x.bin exists already"):
+        export_model(model_file, target, ExportOptions(Format.OPENVINO))
+    export_model(model_file, target, ExportOptions(Format.OPENVINO, overwrite=True))
+    assert {path.name for path in tmp_path.iterdir()} == {"x.xml", "x.bin"}
+    assert target.with_suffix(".bin").read_bytes() == weights.read_bytes()
 
-    def save_changed(path, spec, weights, **how):
-        changed = {name: tensor.clone() for name, tensor in weights.items()}
-        changed["head.bias"] += 1.0
-        save(path, spec, changed, **how)
 
-    monkeypatch.setattr(module, "save_model", save_changed)
-    with pytest.raises(GateError, match="differs from the original"):
-        export_model(model_file, tmp_path / "x.safetensors", Format.TORCH, Storage.FP32, [])
+def test_where_openvinos_second_file_cannot_be_put_there_is_no_model(exported, tmp_path, monkeypatch):
+    xml, weights = exported(Format.OPENVINO).files
+    replace = module.Path.replace
+
+    def fail_at_xml(self, target):
+        if self.suffix == ".xml":
+            raise OSError("disk full")
+        return replace(self, target)
+
+    monkeypatch.setattr(module.Path, "replace", fail_at_xml)
+    with pytest.raises(OSError, match="disk full"):
+        module._write(tmp_path / "x.xml", {".bin": weights.read_bytes(), ".xml": xml.read_bytes()})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_existing_file_is_refused(model_file, tmp_path):
-    (tmp_path / "x.onnx").touch()
-    with pytest.raises(UsageError, match="exists already"):
-        export_model(model_file, tmp_path / "x.onnx", Format.ONNX, Storage.FP32, [])
+def test_dice_against_the_truth_of_both_is_told(model_file, tmp_path, demo, pictures):
+    options = ExportOptions(Format.LESIONCTL, images=pictures[:3], masks=demo / "masks")
+    parity = export_model(model_file, tmp_path / "x.safetensors", options).parity
+    assert parity.pictures == 3
+    assert parity.original_truth_dice == parity.copy_truth_dice
+    assert 0 <= parity.original_truth_dice < 1
+
+
+def test_masks_have_to_be_those_of_the_pictures(model_file, tmp_path, demo, pictures):
+    masks = tmp_path / "masks"
+    shutil.copytree(demo / "masks", masks)
+    (masks / f"{pictures[1].stem}_segmentation.png").unlink()
+    options = ExportOptions(Format.LESIONCTL, images=pictures[:3], masks=masks)
+    with pytest.raises(UsageError, match="has no mask for 1 of 3 pictures"):
+        export_model(model_file, tmp_path / "x.safetensors", options)
+    shutil.copy(masks / f"{pictures[0].stem}_segmentation.png", masks / f"{pictures[0].stem}_mask.png")
+    with pytest.raises(UsageError, match="are masks of the same picture"):
+        export_model(
+            model_file, tmp_path / "x.safetensors", ExportOptions(Format.LESIONCTL, images=pictures[:1], masks=masks)
+        )
 
 
 @pytest.mark.parametrize(
-    ("difference", "dice", "within"),
-    [(0.01, 0.99, True), (0.011, 0.99, False), (0.01, 0.989, False)],
+    ("name", "options", "words"),
+    [
+        ("x.onnx", ExportOptions(Format.OPENVINO), "--to openvino writes .xml, and not x.onnx"),
+        ("x", ExportOptions(), "--to onnx writes .onnx, and not x"),
+        ("gone/x.onnx", ExportOptions(), "there is no folder"),
+        ("there.onnx", ExportOptions(), "exists already"),
+        ("x.onnx", ExportOptions(storage=Storage.BF16), "has no --precision bf16"),
+        ("x.pt2", ExportOptions(Format.TORCH, Storage.INT8), "has no --precision int8"),
+        ("x.onnx", ExportOptions(storage=Storage.INT8), "fitted to pictures"),
+        ("x.onnx", ExportOptions(compiled=True), "--aot-inductor is for --to torch"),
+        ("x.pt2", ExportOptions(Format.TORCH, Storage.FP16, compiled=True), "would unpack them for each picture"),
+        ("x.safetensors", ExportOptions(Format.LESIONCTL, form=Form.RAW), "has no raw form"),
+    ],
 )
-def test_tolerance(difference, dice, within):
-    assert Parity(1, difference, dice).within(Tolerance(difference=0.01, dice=0.99)) is within
+def test_what_makes_no_sense_is_refused_before_any_work(tmp_path, monkeypatch, name, options, words):
+    monkeypatch.setattr(module, "load_model", None)
+    (tmp_path / "there.onnx").touch()
+    with pytest.raises(UsageError, match=words):
+        export_model(tmp_path / "model.safetensors", tmp_path / name, options)
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".xml", ".pt2"])
+def test_an_exported_file_is_not_exported_again(tmp_path, suffix):
+    with pytest.raises(UsageError, match="is an exported file") as caught:
+        export_model(tmp_path / f"m{suffix}", tmp_path / "x.onnx", ExportOptions())
+    assert ".safetensors" in caught.value.hint

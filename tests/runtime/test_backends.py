@@ -88,7 +88,7 @@ def conversions(stamped_onnx, monkeypatch):
 )
 def test_fastest_on_the_cpu(installed, monkeypatch, there, bf16, precision, pictures, expected):
     installed(*there)
-    monkeypatch.setattr(choice, "_processor_has_bf16", lambda: bf16)
+    monkeypatch.setattr(choice, "processor_has_bf16", lambda: bf16)
     assert fastest_on_cpu(precision, pictures) is expected
 
 
@@ -207,7 +207,9 @@ class TestNamedBackend:
     def test_another_model_is_converted_too(self, alone, cache, conversions):
         pytest.importorskip("onnxruntime")
         load_segmenter(str(alone), "cpu", backend=ONNX)
-        alone.write_bytes(alone.read_bytes()[:-1] + b"\0")
+        content = bytearray(alone.read_bytes())
+        content[-4] ^= 1  # the least of the last weight, so that the two say the same
+        alone.write_bytes(content)
         load_segmenter(str(alone), "cpu", backend=ONNX)
         assert len(set(conversions)) == len(conversions) == len(list((cache / "onnx").iterdir())) == 2
 
@@ -304,7 +306,7 @@ def test_a_bundled_model_has_a_twin_that_was_made_from_it(name):
 def test_all_backends_find_the_same_lesions(backend, precision, mean, worst, drawn):
     if backend is not TORCH:
         pytest.importorskip(backend.value)
-    if precision is Precision.BF16 and not choice._processor_has_bf16():
+    if precision is Precision.BF16 and not choice.processor_has_bf16():
         pytest.skip("a processor without bfloat16")
     segmenter = load_segmenter(DEFAULT_MODEL, "cpu", precision, backend)
     assert segmenter.backend == f"{backend} {precision} cpu"

@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from lesionctl.errors import BadFile, UsageError
+from lesionctl.errors import BadFile, GateError, UsageError
 from lesionctl.runtime import load
 from lesionctl.runtime.load import bundled_models, find_model, find_models, load_segmenter
 from lesionctl.runtime.precision import Precision
@@ -60,7 +60,7 @@ def test_found_model_runs(model_file, tiny_spec):
     assert segmenter.segment([np.zeros((10, 20, 3), np.uint8)]).shape == (1, 64, 64)
 
 
-@pytest.mark.parametrize("suffix", [".safetensors", ".onnx"])
+@pytest.mark.parametrize("suffix", [".safetensors", ".onnx", ".pt2"])
 def test_damaged_model_is_a_bad_file(tmp_path, suffix):
     if suffix == ".onnx":
         pytest.importorskip("onnxruntime")
@@ -124,3 +124,25 @@ def test_torch_and_onnx_answer_together(model_file, tiny_onnx):
     picture = np.random.default_rng(0).integers(0, 256, (10, 20, 3), dtype=np.uint8)
     alone = load_segmenter(str(model_file), "cpu", Precision.FP32).segment([picture])
     np.testing.assert_allclose(segmenter.segment([picture]), alone, atol=1e-4)
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_a_program_of_torch_is_for_torch(tmp_path, backend):
+    (tmp_path / "m.pt2").touch()
+    with pytest.raises(UsageError, match=f"is a program of torch, {backend} cannot run it"):
+        load_segmenter(str(tmp_path / "m.pt2"), "cpu", backend=backend)
+
+
+def test_a_wrong_conversion_is_never_used_and_not_kept(model_file, tiny_onnx, tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(tiny_onnx)
+    (bias,) = (tensor for tensor in model.graph.initializer if tensor.name.endswith("head.bias"))
+    bias.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(bias) + 1, bias.name))
+    monkeypatch.setenv("LESIONCTL_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr("lesionctl.runtime.to_onnx.to_onnx", lambda *_, **__: model.SerializeToString())
+    alone = shutil.copy(model_file, tmp_path / "tiny.safetensors")
+    with pytest.raises(GateError, match="as ONNX differs from the original") as caught:
+        load_segmenter(str(alone), "cpu", backend="onnxruntime")
+    assert caught.value.exit_code == 4
+    assert not list((tmp_path / "cache").rglob("*.onnx"))

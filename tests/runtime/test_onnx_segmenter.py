@@ -86,3 +86,27 @@ def test_without_onnxruntime_the_extra_is_named(tiny_onnx, monkeypatch):
     with pytest.raises(MissingExtra, match="'onnxruntime'") as caught:
         OnnxSegmenter(tiny_onnx)
     assert caught.value.hint == "pip install 'lesionctl[onnx]'"
+
+
+@pytest.fixture
+def marked(tiny_onnx, tmp_path):
+    """A function that writes the tiny model with a metadata entry changed."""
+
+    def mark(key, value):
+        model = onnx.load(tiny_onnx)
+        entries = {entry.key: entry.value for entry in model.metadata_props}
+        onnx.helper.set_model_props(model, entries | {f"lesionctl.{key}": value})
+        onnx.save(model, tmp_path / "marked.onnx")
+        return tmp_path / "marked.onnx"
+
+    return mark
+
+
+def test_a_file_of_the_raw_form_is_refused_with_what_to_do(marked):
+    with pytest.raises(BadFile, match="is of the raw form") as caught:
+        OnnxSegmenter(marked("form", "raw"))
+    assert caught.value.hint == "write it again without --raw"
+
+
+def test_a_file_in_int8_is_called_so(marked):
+    assert OnnxSegmenter(marked("precision", "int8"), "cpu").backend == "onnxruntime int8 cpu"

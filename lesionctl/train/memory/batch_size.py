@@ -15,8 +15,9 @@ import torch
 from lesionctl.errors import LesionctlError, UsageError
 from lesionctl.progress import format_bytes
 from lesionctl.runtime.device import choose_compute
+from lesionctl.runtime.host_memory import memory_for_this_process
+from lesionctl.runtime.out_of_memory import is_out_of_memory
 from lesionctl.runtime.peak_memory import peak_memory_mb
-from lesionctl.train.memory.host_memory import memory_for_this_process
 from lesionctl.train.memory.trial import Trial
 
 if TYPE_CHECKING:
@@ -79,14 +80,6 @@ def largest_batch_size(
         return _largest_on_accelerator(options, spec, compute, sizes)
     finally:
         _forget(compute)
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that a device has no memory left; torch has no type of its own for the CPU and MPS."""
-    texts = ("DefaultCPUAllocator", "out of memory")
-    return isinstance(error, torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and any(text in str(error) for text in texts)
-    )
 
 
 def out_of_memory(options: TrainOptions, spec: ModelSpec, compute: Compute) -> LesionctlError:

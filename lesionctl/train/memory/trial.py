@@ -8,11 +8,9 @@ import torch
 
 from lesionctl.nets.build import build_net
 from lesionctl.runtime.depthwise import train_depthwise_in_float32
-from lesionctl.runtime.precision import Precision
-from lesionctl.runtime.torch_segmenter import Normalize
-from lesionctl.train.learning.losses import make_loss
-from lesionctl.train.learning.optimizer import make_optimizer
+from lesionctl.train.learning.compiling import compile_net
 from lesionctl.train.learning.running_mean import RunningMean
+from lesionctl.train.learning.step import TrainingStep
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,28 +21,29 @@ if TYPE_CHECKING:
 
 
 class Trial:
-    """A network with random weights that is trained as the options say, and then thrown away; it is not compiled.
+    """A network with random weights that is trained as the options say, and then thrown away.
 
     Args:
         options: How.
         spec: What the network is, and its input's size.
         compute: Where.
+        compiled: Whether it is compiled as the options say; that takes minutes, and then seconds for each other batch.
 
     Attributes:
         net: The network.
+
+    Raises:
+        UsageError: It is to be compiled, and cannot be here.
     """
 
-    def __init__(self, options: TrainOptions, spec: ModelSpec, compute: Compute) -> None:
+    def __init__(self, options: TrainOptions, spec: ModelSpec, compute: Compute, *, compiled: bool = False) -> None:
         self._compute = compute
-        self._clip = options.clip
         self._size = spec.size
         self.net = compute.place(build_net(spec.net))
-        self._mean = RunningMean(self.net, options.ema)
+        mean = RunningMean(self.net, options.ema)
         train_depthwise_in_float32(self.net, compute)
-        self._normalize = compute.place(Normalize(spec.mean, spec.std))
-        self._loss_of = make_loss(options.loss, options.label_smoothing)
-        self._optimizer = make_optimizer(self.net, options, compute, pretrained=False)
-        self._scaler = torch.amp.GradScaler(compute.device.type, enabled=compute.precision is Precision.FP16)
+        model = compile_net(self.net, options, compute) if compiled else self.net
+        self._take_step = TrainingStep(self.net, model, mean, spec, options, compute, pretrained=False)
         self._steps = 0
 
     def step(self, images: Tensor, truth: Tensor) -> None:
@@ -55,16 +54,7 @@ class Trial:
             truth: bool `[B, 1, size, size]`.
         """
         self.net.train()
-        with self._compute.autocast():
-            logits = self.net(self._normalize(images))
-        loss = self._loss_of(logits, truth.float())
-        self._optimizer.zero_grad(set_to_none=True)
-        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        self._scaler.unscale_(self._optimizer)
-        torch.nn.utils.clip_grad_norm_(self.net.parameters(), self._clip)
-        self._scaler.step(self._optimizer)
-        self._scaler.update()
-        self._mean.update(self.net, self._steps)
+        self._take_step(images, truth, self._steps)
         self._steps += 1
 
     def step_on_noise(self, pictures: int) -> None:
@@ -72,3 +62,10 @@ class Trial:
         shape, device = (pictures, self._size, self._size), self._compute.device
         images = torch.randint(256, (*shape, 3), dtype=torch.uint8, device=device)
         self.step(images, images[:, None, :, :, 0] > 127)
+
+    def wait(self) -> None:
+        """Wait until the device has made all steps that it was given."""
+        if self._compute.device.type == "cuda":
+            torch.cuda.synchronize(self._compute.device)
+        elif self._compute.device.type == "mps":
+            torch.mps.synchronize()

@@ -6,8 +6,6 @@ import time
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
-import torch
-
 from lesionctl.dataset.samples import Split
 from lesionctl.runtime.torch_segmenter import TorchSegmenter
 from lesionctl.train.data import EpochBatches, Feed, make_loader
@@ -54,14 +52,14 @@ def measure_pace(options: TrainOptions, spec: ModelSpec, store: Store, compute: 
     began, done = 0.0, 0
     for number, (images, truth) in enumerate(_steps(options, store, compute)):
         if number == _WARM:
-            _wait_for(compute)
+            trial.wait()
             began = time.perf_counter()
         for part in range(0, len(images), options.batch_size):
             trial.step(images[part : part + options.batch_size], truth[part : part + options.batch_size])
         done = number + 1 - _WARM
         if done >= _MOST or (done >= _FEWEST and time.perf_counter() - began > _SECONDS):
             break
-    _wait_for(compute)
+    trial.wait()
     step = (time.perf_counter() - began) / done
 
     segmenter = TorchSegmenter(spec, trial.net, compute)
@@ -80,10 +78,3 @@ def _steps(options: TrainOptions, store: Store, compute: Compute) -> Iterator[tu
         batches.epoch = epoch
         for images, truth, *_ in feed:
             yield images, truth
-
-
-def _wait_for(compute: Compute) -> None:
-    if compute.device.type == "cuda":
-        torch.cuda.synchronize(compute.device)
-    elif compute.device.type == "mps":
-        torch.mps.synchronize()

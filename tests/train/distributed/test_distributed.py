@@ -31,6 +31,7 @@ from lesionctl.runtime.torch_segmenter import TorchSegmenter
 from lesionctl.scoring.overlap import FIGURES
 from lesionctl.train import loop, state
 from lesionctl.train.distributed import heartbeat
+from lesionctl.train.learning import step
 from lesionctl.train.learning.seeding import seed_run
 from lesionctl.train.loop import train
 from lesionctl.train.options import Resume
@@ -113,7 +114,7 @@ def second_is_told_to_stop(store, out, options):
 
 def second_has_no_loss(store, out, options):
     """The loss of the second process is no number in its second step."""
-    make_loss = loop.make_loss
+    make_loss = step.make_loss
 
     def make_bad_loss(*args):
         loss_of, calls = make_loss(*args), []
@@ -125,7 +126,7 @@ def second_has_no_loss(store, out, options):
 
         return bad
 
-    with patch.object(loop, "make_loss", make_bad_loss):
+    with patch.object(step, "make_loss", make_bad_loss):
         return trained(store, out, options)
 
 

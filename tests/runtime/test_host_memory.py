@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from lesionctl.train.memory.host_memory import memory_for_this_process
+from lesionctl.runtime.host_memory import memory_for_this_process
 
 GIB = 2**30
 PAGE = os.sysconf("SC_PAGE_SIZE")
