@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lesionctl.dataset.marks import mark_of
 from lesionctl.imaging.decode import IMAGE_SUFFIXES
 from lesionctl.imaging.masks import MASK_SUFFIX, PROBABILITIES_SUFFIX
 from lesionctl.imaging.overlay import OVERLAY_SUFFIX
@@ -28,8 +29,9 @@ _SHARE = re.compile(r"\.\d+-of-\d+$")
 class OwnFiles:
     """Tells the program's own files from pictures, among files that nobody named one by one.
 
-    Its own are: what is made of a picture (see `ENDINGS`) where that picture lies beside it or a manifest says so, and
-    what the command at hand writes about all pictures. A file whose name merely ends in the same way is a picture.
+    Its own are: what has its mark or is in one of its manifests, and what the command at hand writes about all
+    pictures. A mask that lies beside its picture is left out with them, whoever made it. A file whose name merely ends
+    as theirs do is a picture.
 
     Args:
         written: What the command at hand writes about all pictures; a share's file has the name of all of them with
@@ -89,9 +91,11 @@ class OwnFiles:
         if FOLDER in path.parts:
             return True
         ending = next(filter(path.name.endswith, ENDINGS), None)
-        if ending is None:
-            return False
-        return path.name.removesuffix(ending) in self._stems(path.parent) or self.is_in_a_manifest(path)
+        if ending is None:  # a contact sheet may have any name
+            return path.name.lower().endswith(".png") and mark_of(path) is not None
+        if ending == MASK_SUFFIX and path.name.removesuffix(ending) in self._stems(path.parent):
+            return True
+        return mark_of(path) is not None or self.is_in_a_manifest(path)
 
 
 def manifests_in(out: Path) -> list[Path]:

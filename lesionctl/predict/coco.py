@@ -36,7 +36,7 @@ _PICTURE = ("file_name", "mask", "mask_digest", "width", "height")
 
 # The way around a pixel, with the pixel on the left: its sides, by their middles, each from a corner to the next.
 _CORNERS = np.array([(-0.5, -0.5), (-0.5, 0.5), (0.5, 0.5), (0.5, -0.5)])
-_SIDES = (_CORNERS + np.roll(_CORNERS, -1, axis=0)) / 2
+_SIDES: NDArray[np.float64] = (_CORNERS + np.roll(_CORNERS, -1, axis=0)) / 2
 
 
 @dataclass(frozen=True)
@@ -262,7 +262,8 @@ def _between_pixels(outline: NDArray[np.float64]) -> NDArray[np.float64]:
     sides[turns_back & (sides == 0)] = 4  # at the tip of a diagonal line all four sides are outside
     ends = np.cumsum(sides)
     along = np.arange(ends[-1]) - np.repeat(ends - sides, sides)
-    return np.repeat(outline, sides, axis=0) + 0.5 + _SIDES[(np.repeat(first, sides) + along) % 4]
+    middles: NDArray[np.float64] = _SIDES[(np.repeat(first, sides) + along) % 4]
+    return np.repeat(outline, sides, axis=0) + 0.5 + middles
 
 
 def _corner(offset: NDArray[np.float64]) -> NDArray[np.int64]:

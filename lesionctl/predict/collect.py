@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from lesionctl.imaging.masks import MaskForm
+    from lesionctl.imaging.mask_form import MaskForm
     from lesionctl.predict.jobs import Job
     from lesionctl.predict.manifest_file import Entry
     from lesionctl.predict.predict import Outcome
@@ -50,14 +50,17 @@ class Collection:
     ) -> None:
         self.flags: Counter[str] = Counter()
         self.flagged = 0
-        self._rows = CsvRows(csv, out) if csv else None
-        try:
-            self._polygons = CocoFile(polygons, out) if polygons else None
-        except BaseException:
+        with ExitStack() as opened:  # where one is refused, those before it are given back
+            self._sheet = ContactSheet(contact_sheet) if contact_sheet else None
+            if self._sheet is not None:
+                opened.callback(self._sheet.write)
+            self._rows = CsvRows(csv, out) if csv else None
             if self._rows is not None:
-                self._rows.close()
-            raise
-        self._sheet = ContactSheet(contact_sheet) if contact_sheet else None
+                opened.callback(self._rows.close)
+            self._polygons = CocoFile(polygons, out) if polygons else None
+            if self._polygons is not None:
+                opened.callback(self._polygons.write)
+            self._opened = opened.pop_all()
 
     def wishes(
         self, form: MaskForm, jobs: Sequence[Job], done: Mapping[Path, Entry | Failure], *, measures: bool
@@ -107,13 +110,7 @@ class Collection:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Complete the files, also those of a run that was interrupted."""
-        with ExitStack() as closing:
-            if self._rows is not None:
-                closing.callback(self._rows.close)
-            if self._polygons is not None:
-                closing.callback(self._polygons.write)
-            if self._sheet is not None:
-                closing.callback(self._sheet.write)
+        self._opened.close()
 
     def _has_traced(self, job: Job, entry: Entry | Failure | None) -> bool:
         if self._polygons is None or entry is None or isinstance(entry, Failure):

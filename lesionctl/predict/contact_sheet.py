@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from bisect import insort
 from dataclasses import dataclass, field
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from lesionctl.atomic import write_bytes
-from lesionctl.errors import LesionctlError
+from lesionctl.atomic import unlock_file, write_bytes
+from lesionctl.dataset.marks import Made, mark, mark_of
+from lesionctl.errors import LesionctlError, UsageError
 from lesionctl.imaging.overlay import draw_outline
 from lesionctl.imaging.sheet import GROUND, encode_sheet, tile, write
+from lesionctl.predict.rows import take_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,9 +60,19 @@ class ContactSheet:
     Args:
         path: The file; its directory is made.
         most: How many pictures it shows; at least 1.
+
+    Raises:
+        UsageError: There is something else at `path`.
+        LesionctlError: It cannot be written, or another process is writing it.
     """
 
     def __init__(self, path: Path, most: int = MOST) -> None:
+        if os.path.lexists(path) and mark_of(path) is not Made.CONTACT_SHEET:
+            raise UsageError(
+                f"{path} exists already and is no contact sheet of this program",
+                hint="choose another name, or move it away",
+            )
+        self._lock = take_file(path)
         self.path = path
         self._most = most
         self._cells: list[_Cell] = []
@@ -82,22 +95,24 @@ class ContactSheet:
         self._flagged += bool(flags)
 
     def write(self) -> None:
-        """Write the sheet; without any picture, there is none.
+        """Write the sheet, and give the file back; without any picture, there is none.
 
         Raises:
             LesionctlError: The disk is full, or the place cannot be written to.
         """
-        if not self._cells:
-            return
+        try:
+            if self._cells:
+                write_bytes(self.path, mark(self._encode(), Made.CONTACT_SHEET))
+        except OSError as error:
+            raise LesionctlError(f"{self.path} cannot be written ({error.strerror or error})") from error
+        finally:
+            unlock_file(self._lock)
+
+    def _encode(self) -> bytes:
         cells = [_draw(cell) for cell in self._cells]
         columns = min(_COLUMNS, len(cells))
         sheet = tile([cells[start : start + columns] for start in range(0, len(cells), columns)], _MARGIN)
-        content = encode_sheet(np.concatenate([_head(sheet.shape[1], self._title()), sheet]))
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_bytes(self.path, content)
-        except OSError as error:
-            raise LesionctlError(f"{self.path} cannot be written ({error.strerror or error})") from error
+        return encode_sheet(np.concatenate([_head(sheet.shape[1], self._title()), sheet]))
 
     def _title(self) -> str:
         pictures = f"{self._count:,} pictures" if self._count > 1 else "1 picture"

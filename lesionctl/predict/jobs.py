@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lesionctl.dataset.marks import Made
 from lesionctl.dataset.own_files import ENDINGS, OwnFiles
 from lesionctl.errors import UsageError
 from lesionctl.imaging.masks import MASK_SUFFIX, PROBABILITIES_SUFFIX
@@ -55,6 +56,12 @@ class Job:
         return [file for file in (self.mask, self.overlay, self.probabilities) if file is not None]
 
     @property
+    def sides(self) -> list[tuple[Path, Made]]:
+        """The files beside the mask, and what each is."""
+        wanted = ((self.overlay, Made.OVERLAY), (self.probabilities, Made.PROBABILITIES))
+        return [(file, made) for file, made in wanted if file is not None]
+
+    @property
     def overlay_place(self) -> Path:
         """Where an overlay lies that an earlier run made, whether or not this one is asked for it."""
         return self.mask.with_name(f"{self.place.stem}{OVERLAY_SUFFIX}")
@@ -102,7 +109,10 @@ def plan_jobs(
         owners[key] = image
         overlay = folder / f"{stem}{OVERLAY_SUFFIX}" if outputs.overlay else None
         probabilities = folder / f"{stem}{PROBABILITIES_SUFFIX}" if outputs.probabilities else None
-        jobs.append(Job(image, place, mask, overlay, probabilities))
+        job = Job(image, place, mask, overlay, probabilities)
+        for file in filter(own.is_about_all, job.files):
+            raise UsageError(f"{file} would be written twice: of {image}, and about all pictures")
+        jobs.append(job)
     return _without_outputs(jobs, own)
 
 

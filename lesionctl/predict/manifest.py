@@ -10,20 +10,27 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
+from lesionctl.dataset.marks import Made, mark_of
 from lesionctl.errors import Failure, UsageError
 from lesionctl.predict.manifest_file import ManifestFile
+from lesionctl.runtime.threads import parallel_map
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from types import TracebackType
 
     from lesionctl.predict.jobs import Job
     from lesionctl.predict.manifest_file import Entry
     from lesionctl.predict.records import Prediction
+    from lesionctl.predict.same_picture import Signature
     from lesionctl.predict.shard import Shard
+
+_LOOKING = 16  # threads: on the file systems of clusters each look waits for an answer, and takes no processor
+_CHUNK = 16  # jobs that a thread looks at before it hands them back
 
 
 class Existing(StrEnum):
@@ -47,6 +54,22 @@ class Standing:
 
     done: dict[Path, Entry | Failure] = field(default_factory=dict)
     changed: int = 0
+
+
+class _Found(NamedTuple):
+    """What there is of a job's files.
+
+    Attributes:
+        digest: Of its mask, see `digest_of`; None where there is none.
+        strangers: Files in the place of an overlay or of probabilities that this program did not make.
+        is_same_picture: Whether a mask that this run would make is of the picture as it is now; None where it is gone.
+        is_complete: Whether such a mask has beside it all that is wanted.
+    """
+
+    digest: str | None
+    strangers: tuple[Path, ...]
+    is_same_picture: bool | None = None
+    is_complete: bool = False
 
 
 class Manifest:
@@ -94,32 +117,34 @@ class Manifest:
         """
         self._entries = self._file.read({self._key(job.mask) for job in jobs})
         standing = Standing()
-        strangers, others = [], []
-        for job in jobs:
-            if stop():
-                break
+        strangers: list[Path] = []
+        others: list[Path] = []
+        for job, found in zip(jobs, self._look_at_all(jobs, stop), strict=False):  # fewer where it stopped
             entry = self._entries.get(self._key(job.mask))
-            try:
-                digest = digest_of(job.mask.read_bytes())
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            except OSError as error:
-                reason = f"its mask {job.mask} cannot be looked at ({error.strerror or error})"
-                standing.done[job.mask] = Failure(job.image, reason)
+            if isinstance(found, Failure):
+                standing.done[job.mask] = found
                 continue
             if existing is Existing.OVERWRITE:
-                self._replaceable.add(job.mask)
-                if entry is not None and entry.digest == digest:
+                if found.digest is not None:
+                    self._replaceable.add(job.mask)
+                if entry is not None and entry.digest == found.digest:
                     self._outdated.add(job.mask)
-            elif entry is None or entry.digest != digest:
+                continue
+            strangers += found.strangers
+            if found.digest is None:
+                continue
+            if entry is None or entry.digest != found.digest:
                 strangers.append(job.mask)
-            elif entry.recipe != self._recipe:
+                continue
+            self._replaceable.add(job.mask)
+            if entry.recipe != self._recipe:
                 others.append(job.mask)
-                self._replaceable.add(job.mask)
                 self._outdated.add(job.mask)
-            else:
-                self._replaceable.add(job.mask)
-                self._compare(job, entry, standing)
+            elif found.is_same_picture is False:
+                standing.changed += 1
+                self._outdated.add(job.mask)
+            elif found.is_same_picture and found.is_complete:  # one that is gone fails when it is read
+                standing.done[job.mask] = entry
         if strangers:
             raise UsageError(
                 f"{_first_of(strangers)}, and nothing says that this program made it as it is",
@@ -143,10 +168,12 @@ class Manifest:
         entry = self._entries.get(self._key(job.mask))
         if entry is not None:
             earlier = entry.prediction
-            if earlier.overlay:
-                job.overlay_place.unlink(missing_ok=True)
-            if earlier.probabilities:
-                job.probabilities_place.unlink(missing_ok=True)
+            for was_made, place, made in (
+                (earlier.overlay, job.overlay_place, Made.OVERLAY),
+                (earlier.probabilities, job.probabilities_place, Made.PROBABILITIES),
+            ):
+                if was_made and mark_of(place) is made:
+                    place.unlink()
 
     def give_up(self, job: Job) -> None:
         """Remove the mask of a picture that failed, where it is another model's or another picture's.
@@ -157,13 +184,13 @@ class Manifest:
         if job.mask in self._outdated:
             self.make_way(job)
 
-    def record(self, job: Job, prediction: Prediction, picture: tuple[int, int], digest: str) -> None:
+    def record(self, job: Job, prediction: Prediction, picture: Signature, digest: str) -> None:
         """Write down a mask that is about to get its name; several threads may do so.
 
         Args:
             job: The picture and its files.
             prediction: What was found.
-            picture: Its `signature_of`, from before it was read.
+            picture: What tells whether it is still the same.
             digest: The `digest_of` the mask's file.
 
         Raises:
@@ -172,42 +199,43 @@ class Manifest:
         key = self._key(job.mask)
         self._file.append(key, self._recipe, picture, digest, prediction, self._entries.get(key))
 
-    def _compare(self, job: Job, entry: Entry, standing: Standing) -> None:
-        """Whether a mask of ours, made in the same way, is of the same picture and has all that is wanted beside it."""
-        picture = signature_of(job.image)
-        if picture is None:  # the mask stays what it was: that picture fails when it is read
-            return
-        if picture != entry.picture:
-            standing.changed += 1
-            self._outdated.add(job.mask)
-            return
-        if job.overlay is not None or job.probabilities is not None:
-            earlier = entry.prediction
-            wanted = ((job.overlay, earlier.overlay), (job.probabilities, earlier.probabilities))
-            if not all(file is None or (was_made and _exists(file)) for file, was_made in wanted):
-                return
-        standing.done[job.mask] = entry
+    def _look_at_all(self, jobs: Sequence[Job], stop: Callable[[], bool]) -> Iterator[_Found | Failure]:
+        """What `_look` says of each job, until it is to stop."""
+        wanted = takewhile(lambda _: not stop(), jobs)
+        for found in parallel_map(lambda some: list(map(self._look, some)), _chunks(wanted), _LOOKING):
+            yield from found
+
+    def _look(self, job: Job) -> _Found | Failure:
+        """See what there is of a job; several threads may do so."""
+        entry = self._entries.get(self._key(job.mask))
+        sides = job.sides
+        strangers = tuple(file for file, made in sides if _exists(file) and mark_of(file) is not made)
+        try:
+            digest = digest_of(job.mask.read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            return _Found(None, strangers)
+        except OSError as error:
+            return Failure(job.image, f"its mask {job.mask} cannot be looked at ({error.strerror or error})")
+        if entry is None or (entry.recipe, entry.digest) != (self._recipe, digest):
+            return _Found(digest, strangers)
+        return _Found(digest, strangers, entry.picture.is_of(job.image), _is_complete(entry, sides))
 
     def _key(self, mask: Path) -> str:
         return mask.relative_to(self._out).as_posix()
 
 
+def _is_complete(entry: Entry, sides: list[tuple[Path, Made]]) -> bool:
+    """Whether the files beside a mask were made with it, and are there."""
+    if not sides:
+        return True
+    earlier = entry.prediction
+    was_made = {Made.OVERLAY: earlier.overlay, Made.PROBABILITIES: earlier.probabilities}
+    return all(was_made[made] and _exists(file) for file, made in sides)
+
+
 def recipe_of(*parts: object) -> str:
     """A digest of what masks depend on beside the picture: the model's digest, and the options that change a mask."""
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
-
-
-def signature_of(image: Path) -> tuple[int, int] | None:
-    """Size in bytes and time of the last change in nanoseconds: what tells that a picture is still the same.
-
-    Returns:
-        None where there is no such file, or nothing can be told of it.
-    """
-    try:
-        status = image.stat()
-    except OSError:
-        return None
-    return (status.st_size, status.st_mtime_ns)
 
 
 def digest_of(content: bytes) -> str:
@@ -220,6 +248,12 @@ def _exists(file: Path) -> bool:
         return file.exists()
     except OSError:
         return False
+
+
+def _chunks(jobs: Iterator[Job]) -> Iterator[list[Job]]:
+    """Several at a time: handing over each to a thread would take longer than looking at it on a disk of one's own."""
+    while some := list(islice(jobs, _CHUNK)):
+        yield some
 
 
 def _first_of(masks: Iterable[Path]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
@@ -12,6 +13,7 @@ from lesionctl.atomic import unlock_file
 from lesionctl.dataset.own_files import FOLDER, manifests_in
 from lesionctl.errors import LesionctlError
 from lesionctl.predict.records import Prediction
+from lesionctl.predict.same_picture import Signature
 from lesionctl.predict.share_lock import take_share
 
 if TYPE_CHECKING:
@@ -30,14 +32,14 @@ class Entry(NamedTuple):
 
     Attributes:
         recipe: See `manifest.recipe_of`.
-        picture: See `manifest.signature_of`.
+        picture: What tells whether the picture is still the same.
         digest: See `manifest.digest_of`.
         time: Of the line, in nanoseconds.
         row: What was found in the picture, as JSON.
     """
 
     recipe: str
-    picture: tuple[int, int]
+    picture: Signature
     digest: str
     time: int
     row: bytes
@@ -96,7 +98,7 @@ class ManifestFile:
         self,
         mask: str,
         recipe: str,
-        picture: tuple[int, int],
+        picture: Signature,
         digest: str,
         prediction: Prediction,
         earlier: Entry | None = None,
@@ -130,7 +132,8 @@ class ManifestFile:
 
     def close(self) -> None:
         """Give the file back."""
-        self._file.close()
+        with suppress(OSError):  # what could not be written until now is about masks that were not written then
+            self._file.close()
         unlock_file(self._share)
 
     def _open(self) -> BinaryIO:
@@ -193,10 +196,11 @@ def _parse(line: bytes) -> dict[str, Any] | None:
 def _entry(line: bytes, found: dict[str, Any]) -> Entry | None:
     """What a line of this format says; None where it misses something."""
     try:
-        size, changed = found["picture"]
+        size, modified, touched, inode, content = found["picture"]
+        picture = Signature(int(size), int(modified), int(touched), int(inode), str(content))
         row = line[line.index(_ROW) + len(_ROW) : line.rindex(b"}")]
         Prediction.from_dict(found["row"])
-        return Entry(str(found["recipe"]), (int(size), int(changed)), str(found["digest"]), int(found["time"]), row)
+        return Entry(str(found["recipe"]), picture, str(found["digest"]), int(found["time"]), row)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
 

@@ -9,18 +9,21 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from lesionctl.atomic import write_bytes
+from lesionctl.dataset.marks import Made, mark
 from lesionctl.errors import BadFile, Failure
 from lesionctl.imaging.decode import decode
 from lesionctl.imaging.large import one_huge_at_a_time
-from lesionctl.imaging.masks import MaskForm, encode_mask, encode_probability, read_mask
+from lesionctl.imaging.mask_form import MaskForm
+from lesionctl.imaging.masks import encode_mask, encode_probability, read_mask
 from lesionctl.imaging.measures import measure
 from lesionctl.imaging.opening import MAX_PIXELS
 from lesionctl.imaging.overlay import draw_outline, encode_overlay
 from lesionctl.predict.coco import trace
 from lesionctl.predict.contact_sheet import draw_thumbnail
-from lesionctl.predict.manifest import digest_of, signature_of
+from lesionctl.predict.manifest import digest_of
 from lesionctl.predict.records import Prediction
 from lesionctl.predict.review import review
+from lesionctl.predict.same_picture import NOBODY, Signature, glance, sign
 from lesionctl.runtime.stream import BATCH_SIZE, Segmented, segment_files
 from lesionctl.runtime.threads import parallel_map
 
@@ -100,7 +103,7 @@ def predict(
         For each job, in order, what was found, or why there is no mask. A bad picture never stops the others.
     """
     done = done or {}
-    signatures: dict[Path, tuple[int, int]] = {}
+    signatures: dict[Path, Signature] = {}
 
     def begin() -> Iterator[Path]:
         for job in jobs:
@@ -109,7 +112,7 @@ def predict(
             if stop():
                 return
             # Before it is read: a picture that changes meanwhile is found to be another one by the next run.
-            signatures[job.mask] = signature_of(job.image) or (-1, -1)
+            signatures[job.mask] = glance(job.image) or NOBODY
             yield job.image
 
     keep_side = _OVERLAY_SIDE if any(job.overlay for job in jobs) else None
@@ -154,7 +157,7 @@ def _finish(
     segmenter: Segmenter,
     wishes: Wishes,
     manifest: Manifest | None,
-    signature: tuple[int, int],
+    signature: Signature,
 ) -> Outcome:
     began = time.perf_counter()
     frame, spec = segmented.frame, segmenter.spec
@@ -175,7 +178,7 @@ def _finish(
         model_digest=segmenter.digest,
         threshold=spec.threshold,
     )
-    content = encode_mask(mask, wishes.form)
+    content = mark(encode_mask(mask, wishes.form), Made.MASK)
     outcome = Outcome(
         prediction,
         digest_of(content),
@@ -186,12 +189,13 @@ def _finish(
     if manifest is not None:
         manifest.make_way(job)
     if job.overlay is not None and segmented.image is not None:
-        write_bytes(job.overlay, encode_overlay(draw_outline(segmented.image, mask)))
+        write_bytes(job.overlay, mark(encode_overlay(draw_outline(segmented.image, mask)), Made.OVERLAY))
     if job.probabilities is not None:
-        write_bytes(job.probabilities, encode_probability(segmented.probability, frame))
+        content_of_levels = encode_probability(segmented.probability, frame)
+        write_bytes(job.probabilities, mark(content_of_levels, Made.PROBABILITIES))
     prediction = replace(prediction, seconds=segmented.seconds + time.perf_counter() - began)
     if manifest is not None:
-        manifest.record(job, prediction, signature, outcome.digest)
+        manifest.record(job, prediction, sign(job.image, signature), outcome.digest)
     write_bytes(job.mask, content)  # last: a mask that is there means that all else is
     return outcome._replace(prediction=prediction)
 

@@ -85,7 +85,8 @@ class RunResult:
         """What is to be said of the failures; None where there are none."""
         if not self.failures:
             return None
-        return SomeInputsFailed(self.failures, self.masks + len(self.failures))
+        # A picture that has its mask may fail too, where more is wanted of it.
+        return SomeInputsFailed(self.failures, min(self.pictures, self.masks + len(self.failures)))
 
     @property
     def interruption(self) -> Interrupted | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lesionctl.dataset.inputs import Input, find_inputs
+from lesionctl.dataset.marks import Made, mark
 from lesionctl.dataset.own_files import OwnFiles
 from lesionctl.errors import UsageError
 
@@ -62,7 +63,7 @@ def test_an_absolute_pattern_keeps_the_folders_below_its_fixed_part(tmp_path):
 def test_a_pattern_passes_over_what_this_program_wrote():
     written = ["a_segmentation.png", "a_overlay.jpg", "deep/c_probability.png"]
     for name in written:
-        Path(name).touch()
+        Path(name).write_bytes(mark(b"\x89PNG\r\n\x1a\n".ljust(33), Made.MASK))
     own = OwnFiles()
     assert [str(item.place) for item in find_inputs(["**/*.[jp]*g"], own=own)] == ["[x].jpg", "a.jpg"]
     assert sorted(map(str, own.left_out)) == sorted(written)

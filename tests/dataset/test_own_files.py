@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from lesionctl.dataset.marks import Made, mark
 from lesionctl.dataset.own_files import OwnFiles
+from lesionctl.imaging.masks import encode_mask
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ def folder(tmp_path):
     [
         ("a.jpg", False),
         ("a_segmentation.png", True),  # beside its picture
-        ("a_overlay.jpg", True),
+        ("a_overlay.jpg", False),  # nothing says that it is an overlay
         ("b_segmentation.png", True),  # in the manifest
         ("b_probability.png", True),
         ("b_overlay.jpg", False),  # the manifest says that there is none
@@ -45,6 +48,15 @@ def test_own_is_what_lies_beside_its_picture_or_is_in_a_manifest(folder, name, i
     assert own.left_out == [folder / name] * is_own
 
 
+@pytest.mark.parametrize(
+    ("name", "is_own"),
+    [("c_overlay.jpg", True), ("c_segmentation.png", True), ("Look.PNG", True), ("look.jpg", False)],
+)
+def test_own_is_what_has_the_mark_wherever_it_was_moved_to(folder, name, is_own):
+    (folder / name).write_bytes(mark(encode_mask(np.eye(3, dtype=bool)), Made.CONTACT_SHEET))
+    assert OwnFiles().leave_out(folder / name) is is_own
+
+
 def test_files_about_all_pictures_are_those_of_all_shares_in_their_own_folder(folder, monkeypatch):
     monkeypatch.chdir(folder)
     own = OwnFiles([Path("look.png"), folder.parent / "rows.csv"])
@@ -55,9 +67,10 @@ def test_files_about_all_pictures_are_those_of_all_shares_in_their_own_folder(fo
 def test_each_is_counted_once_however_it_is_spelled(folder, monkeypatch):
     monkeypatch.chdir(folder)
     own = OwnFiles()
-    for path in (Path("a_overlay.jpg"), folder / "a_overlay.jpg", Path("../1/a_overlay.jpg")):
+    name = "a_segmentation.png"
+    for path in (Path(name), folder / name, Path("../1") / name):
         assert own.leave_out(path)
-    assert own.left_out == [Path("a_overlay.jpg")]
+    assert own.left_out == [Path(name)]
 
 
 def test_all_below_the_folder_of_manifests_is_own():

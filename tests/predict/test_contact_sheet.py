@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from lesionctl.errors import LesionctlError
+from lesionctl.dataset.marks import Made, mark, mark_of
+from lesionctl.errors import LesionctlError, UsageError
 from lesionctl.imaging.frame import Frame
 from lesionctl.imaging.resize_rule import ResizeRule
 from lesionctl.predict.contact_sheet import ContactSheet, draw_thumbnail
@@ -98,12 +100,26 @@ def test_without_a_picture_there_is_no_sheet(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_place_that_cannot_be_written_to_is_named(tmp_path):
+def test_a_place_that_cannot_be_written_to_is_named_before_any_work(tmp_path):
     (tmp_path / "file").touch()
-    sheet = ContactSheet(tmp_path / "file" / "sheet.png")
+    with pytest.raises(LesionctlError, match=r"sheet\.png cannot be written"):
+        ContactSheet(tmp_path / "file" / "sheet.png")
+
+
+def test_a_place_that_goes_meanwhile_is_named(tmp_path):
+    sheet = ContactSheet(tmp_path / "folder" / "sheet.png")
     sheet.add(thumbnail(1), "a.jpg", ())
+    shutil.rmtree(tmp_path / "folder")
     with pytest.raises(LesionctlError, match=r"sheet\.png cannot be written"):
         sheet.write()
+
+
+def test_one_process_at_a_time_writes_a_sheet(tmp_path):
+    sheet = ContactSheet(tmp_path / "sheet.png")
+    with pytest.raises(LesionctlError, match="another process is writing"):
+        ContactSheet(tmp_path / "sheet.png")
+    sheet.write()
+    ContactSheet(tmp_path / "sheet.png").write()
 
 
 @pytest.mark.parametrize("rule", list(ResizeRule))
@@ -125,3 +141,19 @@ def test_thumbnail_has_the_picture_s_proportions_and_its_outline(rule, shape, sh
     middle, extent = changed.mean(axis=0), np.ptp(changed, axis=0)
     assert middle == pytest.approx((95.5, 127.5), abs=1.5)
     assert extent == pytest.approx((shown[0] / 2, shown[1] / 2), abs=7)  # the line is thick
+
+
+def test_a_sheet_replaces_a_sheet_and_no_other_picture(tmp_path):
+    path = tmp_path / "look.png"
+    for _ in range(2):
+        sheet = ContactSheet(path)
+        sheet.add(thumbnail(9), "a", ())
+        sheet.write()
+        assert mark_of(path) is Made.CONTACT_SHEET
+    theirs = io.BytesIO()
+    Pillow.fromarray(thumbnail(9)).save(theirs, "PNG")
+    for content in (theirs.getvalue(), mark(theirs.getvalue(), Made.MASK)):
+        path.write_bytes(content)
+        with pytest.raises(UsageError, match="exists already and is no contact sheet of this program"):
+            ContactSheet(path)
+        assert path.read_bytes() == content

@@ -47,6 +47,14 @@ def test_a_picture_is_never_written_over(tmp_path):
     assert len(plan_jobs(inputs, tmp_path / "masks")) == 2
 
 
+@pytest.mark.parametrize("name", ["a_segmentation.png", "a_overlay.jpg", "a_probability.png"])
+def test_a_file_about_all_pictures_in_the_place_of_one_of_a_picture_is_refused(tmp_path, name):
+    with pytest.raises(UsageError, match=f"{name} would be written twice: of a.png, and about all pictures"):
+        plan_jobs(
+            named(Path("a.png")), tmp_path, Outputs(overlay=True, probabilities=True), OwnFiles([tmp_path / name])
+        )
+
+
 def test_what_an_earlier_run_made_in_the_same_place_is_no_picture_though_a_shell_names_it(tmp_path):
     (tmp_path / ".lesionctl").mkdir()
     row = {"overlay": "a_overlay.jpg", "probabilities": None}

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
 from lesionctl.errors import Failure, LesionctlError, UsageError
 from lesionctl.imaging.masks import read_mask
 from lesionctl.predict.jobs import Outputs
-from lesionctl.predict.manifest import Existing, Manifest, digest_of, recipe_of, signature_of
+from lesionctl.predict.manifest import Existing, Manifest, digest_of, recipe_of
 from lesionctl.predict.predict import predict
+from lesionctl.predict.same_picture import glance, sign
 from lesionctl.predict.shard import Shard
 
 RECIPE = recipe_of("a")
@@ -45,7 +47,8 @@ def test_a_line_says_when_what_of_and_how_a_mask_was_made(out, scans):
         content = (out / line["mask"]).read_bytes()
         assert line["digest"] == digest_of(content)
         assert line["digest"].split("-")[0] == str(len(content))
-        assert tuple(line["picture"]) == signature_of(scans / line["mask"].replace("_segmentation.png", ".jpg"))
+        picture = scans / line["mask"].replace("_segmentation.png", ".jpg")
+        assert tuple(line["picture"]) == sign(picture, glance(picture))
         assert line["row"]["lesion_pixels"] == read_mask(out / line["mask"]).sum()
 
 
@@ -112,8 +115,8 @@ def test_lines_that_are_none_are_as_if_they_were_not_there(out, plan, line):
         {"format": 2},
         {"format": None},
         {"picture": None},
-        {"picture": [1]},
-        {"picture": ["x", "y"]},
+        {"picture": [1, 2, 3]},
+        {"picture": ["x", 2, 3, 4, "y"]},
         {"row": []},
         {"row": {}},
         {"row": None},
@@ -254,3 +257,15 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
     (tmp_path / "masks").touch()
     with pytest.raises(LesionctlError, match=f"{tmp_path}/masks"), Manifest(tmp_path / "masks", RECIPE, Shard()):
         pass
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a Linux device")
+def test_a_full_disk_makes_failures_and_no_traceback_and_the_same_call_goes_on(out, plan, dark_is_lesion):
+    jobs = plan("other")
+    with Manifest(jobs[0].mask.parent, RECIPE, Shard()) as manifest:
+        manifest._file._file = Path("/dev/full").open("ab")  # noqa: SIM115 - the manifest closes it
+        found = list(predict(dark_is_lesion, jobs, manifest=manifest))
+        assert all("No space left on device" in failure.reason for failure in found)
+    assert survey(out.with_name("other"), jobs).done == {}
+    with Manifest(jobs[0].mask.parent, RECIPE, Shard()) as manifest:
+        assert not any(isinstance(outcome, Failure) for outcome in predict(dark_is_lesion, jobs, manifest=manifest))

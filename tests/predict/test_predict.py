@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from lesionctl.dataset.inputs import Input
+from lesionctl.dataset.marks import mark_of
 from lesionctl.errors import Failure, UsageError
 from lesionctl.imaging.mask_form import MaskForm
 from lesionctl.imaging.masks import read_mask
@@ -229,12 +230,38 @@ def test_side_files_count_only_where_they_were_made_with_the_mask_and_go_with_it
     bench.run(Existing.REPLACE, recipe="b")  # of another model, without them
     assert len(masks(bench.out)) == 5
     assert [*bench.out.glob("*_overlay.jpg"), *bench.out.glob("*_probability.png")] == []
-    (bench.out / "DEMO_0000001_overlay.jpg").write_bytes(b"of something else")
     seen, done = bench.run(recipe="b", outputs=both)
     assert len(done) == 0
     assert all(outcome.prediction.overlay.stat().st_size > 1000 for outcome in seen)
     (bench.out / "DEMO_0000001_overlay.jpg").unlink()
     assert len(bench.run(recipe="b", outputs=both)[1]) == 4
+
+
+@pytest.mark.parametrize("ending", ["_overlay.jpg", "_probability.png"])
+@pytest.mark.parametrize("is_done", [False, True])
+def test_a_file_of_somebody_else_in_the_place_of_a_side_file_is_kept_unless_all_is_overwritten(bench, ending, is_done):
+    both = Outputs(overlay=True, probabilities=True)
+    theirs = bench.out / f"DEMO_0000001{ending}"
+    if is_done:
+        bench.run(outputs=both)
+    bench.out.mkdir(exist_ok=True)
+    theirs.write_bytes(b"theirs")
+    for existing in (Existing.REFUSE, Existing.REPLACE):
+        with pytest.raises(UsageError, match=rf"DEMO_0000001{ending} exists already, and nothing says that this prog"):
+            bench.run(existing, outputs=both)
+    bench.run(Existing.REPLACE, recipe="b")  # which wants no such file, and leaves it where it is
+    assert theirs.read_bytes() == b"theirs"
+    bench.run(Existing.OVERWRITE, outputs=both)
+    assert mark_of(theirs) is not None
+
+
+def test_side_files_that_a_kill_left_without_a_mask_are_replaced(bench):
+    both = Outputs(overlay=True, probabilities=True)
+    bench.run(outputs=both)
+    shutil.rmtree(bench.out / ".lesionctl")
+    for name in masks(bench.out):
+        (bench.out / name).unlink()
+    assert len(bench.run(outputs=both)[0]) == 5
 
 
 def test_what_was_done_before_is_not_looked_at_again_once_it_is_to_stop(bench):
