@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lesionctl.export.formats import Format
 from lesionctl.nets.model_file import save_model
-from lesionctl.runtime.onnx_file import Form, write_facts
+from lesionctl.runtime.exported_file import Form, write_facts
 from lesionctl.runtime.tolerance import Storage
 
 if TYPE_CHECKING:
@@ -52,7 +52,6 @@ def convert(
 
     Raises:
         MissingExtra: The packages that write the format are not installed.
-        UsageError: There are too few pictures.
         LesionctlError: There is no compiler.
     """
     if to is Format.LESIONCTL:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lesionctl.dataset.pairs import image_id, list_images, mask_id
 from lesionctl.errors import BadFile, UsageError
@@ -18,6 +18,45 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lesionctl.nets.model_spec import ModelSpec
+
+
+FEWEST_PICTURES = 16
+"""That int8 is fitted to: the ranges are means over the pictures, and of fewer, one odd picture moves them too far."""
+
+_MOST_PICTURES = 64  # more move the ranges no further
+
+
+class Shares(NamedTuple):
+    """What pictures are for.
+
+    Attributes:
+        calibration: Those that int8 is fitted to.
+        compared: Those that the exported model is compared on.
+    """
+
+    calibration: tuple[Path, ...]
+    compared: tuple[Path, ...]
+
+    @property
+    def are_apart(self) -> bool:
+        """Whether the model is compared on other pictures than those that it was fitted to."""
+        return self.calibration != self.compared
+
+
+def share_out(images: tuple[Path, ...]) -> Shares:
+    """Pictures to fit int8 to, evenly from first to last and at most half of them, and the others to compare on.
+
+    Args:
+        images: At least `FEWEST_PICTURES`. Of fewer than twice as many, all are for both.
+    """
+    number = min(_MOST_PICTURES, len(images) // 2)
+    if number < FEWEST_PICTURES:
+        return Shares(images, images)
+    chosen = {index * len(images) // number for index in range(number)}
+    return Shares(
+        tuple(image for index, image in enumerate(images) if index in chosen),
+        tuple(image for index, image in enumerate(images) if index not in chosen),
+    )
 
 
 def find_masks(images: Sequence[Path], folder: Path) -> list[Path]:
@@ -56,13 +95,12 @@ def read_examples(images: Sequence[Path], masks: Sequence[Path]) -> Iterator[Exa
         yield Example(image, truth)
 
 
-def read_views(images: Sequence[Path], spec: ModelSpec, at_most: int) -> list[NDArray[np.uint8]]:
+def read_views(images: Sequence[Path], spec: ModelSpec) -> list[NDArray[np.uint8]]:
     """Pictures as a network sees them.
 
     Args:
         images: The picture files.
         spec: How the model is used.
-        at_most: Of more, so many are taken, evenly from first to last.
 
     Returns:
         Each uint8 `[size, size, 3]`, RGB.
@@ -70,9 +108,7 @@ def read_views(images: Sequence[Path], spec: ModelSpec, at_most: int) -> list[ND
     Raises:
         BadFile: A picture cannot be read.
     """
-    step = max(1.0, len(images) / at_most)
-    chosen = [images[int(index * step)] for index in range(min(at_most, len(images)))]
-    pictures = (decode(path, at_least=spec.size).image for path in chosen)
+    pictures = (decode(path, at_least=spec.size).image for path in images)
     return [spec.frame(*picture.shape[:2]).shrink(picture) for picture in pictures]
 
 

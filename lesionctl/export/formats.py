@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from lesionctl.errors import UsageError
 from lesionctl.runtime.tolerance import Storage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Format(StrEnum):
@@ -51,8 +55,13 @@ class Format(StrEnum):
             able = [other for other in Format if storage in other.storages]
             raise UsageError(
                 f"--to {self} has no --precision {storage}: {_WHY_NOT[storage]}",
-                hint=f"choose --precision {' or '.join(self.storages)}, or --to {' or '.join(able)}",
+                hint=f"choose --precision {_any_of(self.storages)}, or --to {_any_of(able)}",
             )
+
+
+def _any_of(names: Sequence[str]) -> str:
+    """As in "fp32, fp16 or int8"."""
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 _SUFFIXES = {

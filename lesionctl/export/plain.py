@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lesionctl.export.formats import Format
-from lesionctl.runtime.onnx_file import INPUT, Form
+from lesionctl.runtime.exported_file import INPUT, Form
 from lesionctl.runtime.segmenter import Segmenter
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ def open_plain(path: Path, to: Format, *, compiled: bool) -> Run:
         compiled: Whether it is a package of AOTInductor: its machine code is loaded into this process.
     """
     if to is Format.ONNX:
-        import onnxruntime
+        from lesionctl.runtime.onnxruntime_import import import_onnxruntime
 
-        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        session = import_onnxruntime().InferenceSession(path, providers=["CPUExecutionProvider"])
         return lambda batch: session.run(None, {INPUT: batch})[0]
     if to is Format.OPENVINO:
         from lesionctl.runtime.openvino_import import import_openvino

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import io
-import logging
 import tempfile
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lesionctl.errors import MissingExtra, UsageError
+from lesionctl.errors import MissingExtra
 from lesionctl.nets.model_spec import METADATA_KEY, ModelSpec
 from lesionctl.progress import Progress, Silent
+from lesionctl.runtime.onnxruntime_import import import_onnxruntime
+from lesionctl.runtime.quiet import quiet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
 
     from lesionctl.progress import Task
-
-FEWEST_PICTURES = 16
-"""The ranges are means over the pictures: of fewer, one odd picture moves them too far."""
 
 _CONVOLUTIONS = ("Conv", "ConvTranspose")
 
@@ -49,23 +45,19 @@ def quantize(model: bytes, calibration: Sequence[NDArray[np.uint8]], *, progress
     Args:
         model: The bytes of a file that `to_onnx` wrote, whole or raw, with float32 or float16 weights.
         calibration: Pictures like those that it will see, as the network sees them: each uint8 `[size, size, 3]`, RGB.
-            At least `FEWEST_PICTURES`; 64 are plenty. They are looked at one by one, in constant memory.
+            `FEWEST_PICTURES` or more. They are looked at one by one, in constant memory.
         progress: Who listens.
 
     Returns:
         The bytes of an ONNX file with the same inputs, outputs and metadata.
 
     Raises:
-        UsageError: There are too few pictures.
         MissingExtra: onnx or onnxruntime is not installed.
     """
-    if len(calibration) < FEWEST_PICTURES:
-        raise UsageError(
-            f"int8 is fitted to pictures, and {len(calibration)} are too few: it takes {FEWEST_PICTURES} or more",
-            hint="give it some 64 pictures of the kind that it will see; they need no masks",
-        )
     try:
         import onnx
+
+        import_onnxruntime()
         from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
         from onnxruntime.quantization.shape_inference import quant_pre_process
     except ImportError as error:
@@ -76,7 +68,7 @@ def quantize(model: bytes, calibration: Sequence[NDArray[np.uint8]], *, progress
     with (
         tempfile.TemporaryDirectory() as scratch,
         (progress or Silent()).task("calibrating", len(calibration)) as task,
-        _quiet(),
+        _quiet_onnxruntime(),
     ):
         source, prepared, quantized = (Path(scratch) / f"{name}.onnx" for name in ("source", "prepared", "quantized"))
         source.write_bytes(model)
@@ -139,16 +131,12 @@ class _Reader:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The quantiser prints, logs and warns of its own internals; none of it helps a person."""
-    import onnxruntime
-
-    logging.disable(logging.WARNING)
+def _quiet_onnxruntime() -> Iterator[None]:
+    """The quantiser prints, logs and warns of its own internals, in Python and in C++; none of it helps a person."""
+    onnxruntime = import_onnxruntime()
     onnxruntime.set_default_logger_severity(_FATAL)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
+        with quiet():
             yield
     finally:
         onnxruntime.set_default_logger_severity(_WARNING)
-        logging.disable(logging.NOTSET)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from lesionctl.errors import LesionctlError, MissingExtra
+from lesionctl.runtime.onnxruntime_import import import_onnxruntime
 from lesionctl.runtime.openvino_import import import_openvino
 from lesionctl.runtime.precision import Precision
 
@@ -32,7 +33,7 @@ class Backend(StrEnum):
         if importlib.util.find_spec(self.value) is None:
             return False
         with suppress(Exception):  # libraries of the wrong system or version make an import raise anything
-            import_openvino() if self is Backend.OPENVINO else importlib.import_module(self.value)
+            _IMPORTS[self]() if self in _IMPORTS else importlib.import_module(self.value)
             return True
         return False
 
@@ -51,6 +52,9 @@ class Backend(StrEnum):
             f"running {path} needs the package '{self}', which is installed but cannot be loaded ({reason})",
             hint=f"pip install --force-reinstall {self}, or use another --backend",
         )
+
+
+_IMPORTS = {Backend.ONNX: import_onnxruntime, Backend.OPENVINO: import_openvino}
 
 
 def fastest_on_cpu(precision: Precision, pictures: int | None) -> Backend:
@@ -99,9 +103,7 @@ def onnxruntime_has_cuda() -> bool:
     """Whether the build of onnxruntime that is installed knows CUDA, on a machine that may have it."""
     if not may_have_accelerator() or not Backend.ONNX.works:
         return False
-    import onnxruntime
-
-    return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    return "CUDAExecutionProvider" in import_onnxruntime().get_available_providers()
 
 
 def processor_has_bf16() -> bool:

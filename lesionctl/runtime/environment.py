@@ -19,6 +19,7 @@ from lesionctl.paths import cache_dir
 from lesionctl.runtime.backend import Backend
 from lesionctl.runtime.grants import cpu_quota, cpus_from_slurm, cpus_in_mask, cpus_of_machine, memory_limit
 from lesionctl.runtime.nvidia import ask_driver
+from lesionctl.runtime.onnxruntime_import import import_onnxruntime
 from lesionctl.runtime.openvino_import import import_openvino
 from lesionctl.runtime.threads import available_cpus
 
@@ -120,9 +121,7 @@ def _describe_driver() -> dict[str, Any]:
 def _describe_runtimes() -> dict[str, Any]:
     providers = devices = None
     if Backend.ONNX.works:
-        import onnxruntime
-
-        providers = list(onnxruntime.get_available_providers())
+        providers = list(import_onnxruntime().get_available_providers())
     if Backend.OPENVINO.works:
         core = import_openvino().Core()
         devices = [f"{name}: {core.get_property(name, 'FULL_DEVICE_NAME')}" for name in core.available_devices]

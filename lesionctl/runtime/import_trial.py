@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,17 +16,22 @@ if TYPE_CHECKING:
 _MARK = "lesionctl tries "  # packages may print lines of their own
 _SECONDS = 300.0  # a first import from a busy network file system takes a minute or two
 
-# OpenVINO and timm through their own doors.
+# Those that are never imported by themselves: where their own doors are, and what is called there.
+_DOORS = {
+    "onnxruntime": ("lesionctl.runtime.onnxruntime_import", "import_onnxruntime"),
+    "openvino": ("lesionctl.runtime.openvino_import", "import_openvino"),
+    "timm": ("lesionctl.nets.timm_import", ""),
+}
 _PROGRAM = f"""
 import importlib, json, os, sys
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 for name in sys.argv[1:]:
     print({_MARK!r} + json.dumps([name, None]), flush=True)
     try:
-        if name == "openvino":
-            importlib.import_module("lesionctl.runtime.openvino_import").import_openvino()
-        else:
-            importlib.import_module("lesionctl.nets.timm_import" if name == "timm" else name)
+        module, door = {_DOORS!r}.get(name, (name, ""))
+        module = importlib.import_module(module)
+        if door:
+            getattr(module, door)()
         wrong = ""
     except BaseException as error:
         wrong = " ".join(str(error).split()) or type(error).__name__
@@ -57,9 +64,14 @@ def _try(names: Sequence[str], seconds: float) -> tuple[dict[str, str | None], s
     """What became of each package that was reached: "" is good, None is how far it came; and why it ended too soon."""
     how_it_ended = None
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", _PROGRAM, *names], capture_output=True, timeout=seconds, check=False
-        )
+        with tempfile.TemporaryDirectory(prefix="lesionctl-import-") as scratch:  # some leave folders there
+            done = subprocess.run(
+                [sys.executable, "-c", _PROGRAM, *names],
+                capture_output=True,
+                timeout=seconds,
+                check=False,
+                env={**os.environ, "TMPDIR": scratch},
+            )
         output = done.stdout
         if done.returncode:
             how_it_ended = f"importing it ends the process ({_name_of(done.returncode)})"

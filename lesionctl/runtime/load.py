@@ -18,6 +18,7 @@ from lesionctl.runtime.backend import (
     onnxruntime_has_cuda,
 )
 from lesionctl.runtime.precision import Precision
+from lesionctl.runtime.tolerance import Storage
 from lesionctl.runtime.world import device_of_process
 
 if TYPE_CHECKING:
@@ -212,7 +213,10 @@ def _load_program(path: Path, wish: _Wish, backend: Backend) -> Segmenter:
 
 
 def _load_twin(path: Path, digest: str, wish: _Wish, backend: Backend) -> OnnxSegmenter | OpenVinoSegmenter | None:
-    """The ONNX file beside a model file, if it was made from that; one that is older or damaged is left alone."""
+    """The ONNX file beside a model file, if it was made from that; one that is older or damaged is left alone.
+
+    So is one in int8, which has other masks: it is used where it is named.
+    """
     twin = path.with_suffix(".onnx")
     if not twin.is_file():
         return None
@@ -220,7 +224,7 @@ def _load_twin(path: Path, digest: str, wish: _Wish, backend: Backend) -> OnnxSe
         segmenter = _open(twin, wish, backend)
     except BadFile:
         return None
-    return segmenter if segmenter.source == digest else None
+    return segmenter if segmenter.source == digest and segmenter.storage != Storage.INT8 else None
 
 
 def _load_converted(path: Path, digest: str, wish: _Wish, backend: Backend) -> Segmenter:

@@ -9,7 +9,8 @@ import numpy as np
 
 from lesionctl.errors import BadFile, UsageError
 from lesionctl.runtime.backend import Backend
-from lesionctl.runtime.onnx_file import INPUT, read_facts
+from lesionctl.runtime.exported_file import INPUT, read_facts
+from lesionctl.runtime.onnxruntime_import import import_onnxruntime
 from lesionctl.runtime.precision import Precision
 from lesionctl.runtime.segmenter import Segmenter
 from lesionctl.runtime.threads import available_cpus, parallel_map
@@ -34,6 +35,7 @@ class OnnxSegmenter(Segmenter):
 
     Attributes:
         source: SHA-256 of the model file that the file was made from, in hex; empty where it does not say.
+        storage: Number format of the file, see `Storage`.
 
     Raises:
         MissingExtra: onnxruntime is not installed.
@@ -57,10 +59,9 @@ class OnnxSegmenter(Segmenter):
                 hint="install the CUDA and cuDNN libraries that it was built for, or use --device cpu",
             )
         self._on_cpu = provider == "CPUExecutionProvider"
-        self.spec, self.source, stored = read_facts(path, self._whole.get_modelmeta().custom_metadata_map)
-        self.backend = (
-            f"onnxruntime {'int8' if stored == 'int8' else 'fp32'} {provider.removesuffix('ExecutionProvider').lower()}"
-        )
+        self.spec, self.source, self.storage = read_facts(path, self._whole.get_modelmeta().custom_metadata_map)
+        computed = "int8" if self.storage == "int8" else "fp32"
+        self.backend = f"onnxruntime {computed} {provider.removesuffix('ExecutionProvider').lower()}"
 
     def forward(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Segmenter.forward`."""
@@ -76,8 +77,7 @@ class OnnxSegmenter(Segmenter):
         return self._open(threads=1)
 
     def _open(self, threads: int) -> InferenceSession:
-        import onnxruntime
-
+        onnxruntime = import_onnxruntime()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
@@ -96,7 +96,7 @@ def _run(session: InferenceSession, batch: NDArray[np.uint8]) -> NDArray[np.floa
 
 def _providers(path: Path, device: str) -> list[str | tuple[str, dict[str, str]]]:
     try:
-        import onnxruntime
+        onnxruntime = import_onnxruntime()
     except Exception as error:
         raise Backend.ONNX.not_loaded(path, error) from error
 

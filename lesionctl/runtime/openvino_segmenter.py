@@ -10,7 +10,7 @@ import numpy as np
 
 from lesionctl.errors import BadFile, UsageError
 from lesionctl.runtime.backend import Backend
-from lesionctl.runtime.onnx_file import KEYS, read_facts
+from lesionctl.runtime.exported_file import KEYS, read_facts
 from lesionctl.runtime.openvino_import import import_openvino
 from lesionctl.runtime.precision import Precision
 from lesionctl.runtime.segmenter import Segmenter
@@ -39,6 +39,7 @@ class OpenVinoSegmenter(Segmenter):
 
     Attributes:
         source: SHA-256 of the model file that the file was made from, in hex; empty where it does not say.
+        storage: Number format of the file, see `Storage`.
 
     Raises:
         MissingExtra: OpenVINO is not installed.
@@ -59,10 +60,10 @@ class OpenVinoSegmenter(Segmenter):
         )
         self._hints = {"INFERENCE_PRECISION_HINT": _HINTS[precision], "EXECUTION_MODE_HINT": "PERFORMANCE"}
         self._model = self._read(path)
-        self.spec, self.source, stored = read_facts(path, _metadata(self._model))
+        self.spec, self.source, self.storage = read_facts(path, _metadata(self._model))
         self._model.reshape([1, self.spec.size, self.spec.size, 3])
         self._lock = Lock()
-        self.backend = f"openvino {'int8' if stored == 'int8' else precision} {self._device.lower()}"
+        self.backend = f"openvino {'int8' if self.storage == 'int8' else precision} {self._device.lower()}"
 
     def forward(self, batch: NDArray[np.uint8]) -> NDArray[np.float32]:
         """See `Segmenter.forward`."""

@@ -56,19 +56,23 @@ class Parity:
         return (
             self.quantile_difference <= tolerance.quantile
             and self.mean_dice >= tolerance.mean_dice
+            and self.smallest_dice >= tolerance.smallest_dice
             and (tolerance.largest is None or self.largest_difference <= tolerance.largest)
-            and (tolerance.smallest_dice is None or self.smallest_dice >= tolerance.smallest_dice)
         )
 
-    def describe(self) -> str:
-        """The same in words."""
+    def describe(self, kind: str = "pictures") -> str:
+        """The same in words.
+
+        Args:
+            kind: What they were compared on.
+        """
         truth = ""
         if self.original_truth_dice is not None:
             truth = (
                 f"; Dice against the truth {self.copy_truth_dice:.4f}, the original's {self.original_truth_dice:.4f}"
             )
         return (
-            f"compared on {self.pictures} pictures: largest difference of a probability "
+            f"compared on {self.pictures} {kind}: largest difference of a probability "
             f"{self.largest_difference:.2g}, of 99.9 % of them {self.quantile_difference:.2g}; Dice between the masks "
             f"{self.mean_dice:.5f} on average, {self.smallest_dice:.5f} at least{truth}"
         )

@@ -11,7 +11,7 @@ import torch
 
 from lesionctl.errors import BadFile, UsageError
 from lesionctl.runtime.device import choose_compute
-from lesionctl.runtime.onnx_file import read_facts
+from lesionctl.runtime.exported_file import read_facts
 from lesionctl.runtime.precision import Precision
 from lesionctl.runtime.segmenter import Segmenter
 

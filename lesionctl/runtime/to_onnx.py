@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
-import warnings
 from typing import TYPE_CHECKING
 
 import torch
 
 from lesionctl.errors import MissingExtra
-from lesionctl.runtime.onnx_file import INPUT, OUTPUT, RAW_OUTPUT, Form, write_facts
+from lesionctl.runtime.exported_file import INPUT, OUTPUT, RAW_OUTPUT, Form, write_facts
+from lesionctl.runtime.quiet import quiet
 from lesionctl.runtime.tolerance import Storage
 from lesionctl.runtime.torch_segmenter import WholeModel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from onnx import ModelProto
     from torch import nn
 
@@ -53,7 +48,7 @@ def to_onnx(spec: ModelSpec, net: nn.Module, *, source: str = "", half: bool = F
     except ImportError as error:
         raise MissingExtra(error.name or "onnx", "onnx", "writing a model as ONNX") from error
     module, pictures = whole_or_raw(spec, net, form)
-    with _quiet():
+    with quiet():
         program = torch.onnx.export(
             module,
             (pictures,),
@@ -99,15 +94,3 @@ def _store_large_as_half(model: ModelProto) -> None:
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Torch's exporter prints its progress and warns of its own internals; none of it helps a person."""
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(logging.NOTSET)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import io
-import logging
-import os
 import tempfile
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +13,12 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from lesionctl.errors import LesionctlError
-from lesionctl.runtime.onnx_file import Form, write_facts
+from lesionctl.runtime.exported_file import Form, write_facts
+from lesionctl.runtime.quiet import quiet
 from lesionctl.runtime.to_onnx import whole_or_raw
 from lesionctl.runtime.tolerance import Storage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from torch.export import ExportedProgram
 
     from lesionctl.nets.model_spec import ModelSpec
@@ -60,7 +55,7 @@ def to_torch(
         LesionctlError: There is no compiler that can make the package.
     """
     module, pictures = whole_or_raw(spec, _stored(net, storage), form)
-    with _quiet(), torch.no_grad():
+    with quiet(), torch.no_grad():
         program = torch.export.export(module, (pictures,), dynamic_shapes=({0: torch.export.Dim("N", min=1)},))
         facts = write_facts(spec, form, storage, source)
         if compiled:
@@ -126,15 +121,3 @@ def _compile(program: ExportedProgram, facts: dict[str, str]) -> bytes:
                 f"AOTInductor cannot compile this model here ({reason})", hint="leave out --aot-inductor"
             ) from error
         return target.read_bytes()
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Torch logs and warns of its own internals; none of it helps a person."""
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), Path(os.devnull).open("w") as nowhere, contextlib.redirect_stdout(nowhere):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(logging.NOTSET)

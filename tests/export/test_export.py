@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from PIL import Image as Pillow
 
-from lesionctl.errors import BadFile, GateError, UsageError
+from lesionctl.errors import BadFile, GateError, LesionctlError, UsageError
 from lesionctl.export import export as module
 from lesionctl.export.export import ExportOptions, export_model
 from lesionctl.export.formats import Format
@@ -18,8 +22,8 @@ from lesionctl.nets.build import build_net
 from lesionctl.nets.model_file import save_model
 from lesionctl.nets.model_spec import METADATA_KEY, ModelSpec
 from lesionctl.nets.spec import ClassicSpec
+from lesionctl.runtime.exported_file import Form
 from lesionctl.runtime.load import digest_of, load_segmenter
-from lesionctl.runtime.onnx_file import Form
 from lesionctl.runtime.precision import Precision
 from lesionctl.runtime.program_segmenter import read_program_facts
 from lesionctl.runtime.tolerance import Storage, Tolerance
@@ -30,12 +34,53 @@ openvino = pytest.importorskip("openvino")
 
 CASES = [(to, storage) for to in Format for storage in to.storages if storage is not Storage.INT8]
 RAW = [(to, Storage.FP32, Form.RAW) for to in (Format.ONNX, Format.OPENVINO, Format.TORCH)]
+RANDOM = Tolerance(quantile=0.4, mean_dice=0, smallest_dice=0)
+"""Of int8: random weights lose more by rounding than trained ones."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _made_once():
+    """What takes long and is the same each time is made once: the drawn pictures, and each model's ONNX files."""
+    from lesionctl.runtime import to_onnx as conversion
+
+    drawn = list(module.draw_examples(module._DRAWN_PICTURES))
+    made = {}
+
+    def to_onnx(spec, net, *, source, half, form):
+        key = (source, half, form)
+        if key not in made:
+            made[key] = convert(spec, net, source=source, half=half, form=form)
+        return made[key]
+
+    convert = conversion.to_onnx
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "draw_examples", lambda number: drawn[:number])
+        patch.setattr(conversion, "to_onnx", to_onnx)
+        yield
+
+
+@pytest.fixture
+def pairs(write_pair, tmp_path):
+    """A folder with images/ and masks/ of three pictures."""
+    for number in range(3):
+        write_pair(
+            tmp_path / f"pairs/images/{number}.png",
+            tmp_path / f"pairs/masks/{number}_segmentation.png",
+            shade=60 + 20 * number,
+        )
+    return tmp_path / "pairs"
 
 
 @pytest.fixture(scope="module")
-def pictures(demo):
-    """All drawn pictures of the demo set."""
-    return tuple(sorted((demo / "images").iterdir()))
+def many_pictures(tmp_path_factory):
+    """33 small pictures, each a dark square on a colour of its own: int8 is fitted to 16 of them."""
+    folder = tmp_path_factory.mktemp("many")
+    colours = np.random.default_rng(0).integers(80, 256, (33, 1, 1, 3))
+    for number, colour in enumerate(colours):
+        image = np.broadcast_to(colour, (60, 80, 3)).astype(np.uint8)
+        image[15:45, 20 : 30 + number] //= 3
+        Pillow.fromarray(image).save(folder / f"{number:02}.png")
+    return tuple(sorted(folder.iterdir()))
 
 
 @pytest.fixture(scope="module")
@@ -110,38 +155,45 @@ def test_a_changed_weight_is_caught_and_leaves_no_file(
     _refuse(exported(to, storage, form), changed_file, tmp_path, monkeypatch)
 
 
-@pytest.mark.parametrize("to", [Format.ONNX, Format.OPENVINO])
+@pytest.mark.parametrize(
+    ("to", "form", "number", "compared", "words"),
+    [
+        (Format.ONNX, Form.WHOLE, 33, 17, "compared on 17 pictures, fitted to 16 others: "),
+        (
+            Format.OPENVINO,
+            Form.WHOLE,
+            31,
+            31,
+            r"on 31 pictures that it was fitted to \(32 or more would be shared out\): ",
+        ),
+        (Format.ONNX, Form.RAW, 32, 16, "compared on 16 pictures, fitted to 16 others: "),
+    ],
+)
 def test_int8_is_fitted_to_pictures_and_a_changed_weight_is_caught(
-    model_file, changed_file, tmp_path, many_pictures, monkeypatch, to
+    model_file, changed_file, tmp_path, many_pictures, monkeypatch, to, form, number, compared, words
 ):
     (tmp_path / "right").mkdir()
     (tmp_path / "wrong").mkdir()
-    options = ExportOptions(to, Storage.INT8, images=many_pictures)
-    with monkeypatch.context() as patch:  # random weights lose more by rounding than trained ones
-        patch.setitem(module.TOLERANCES, Storage.INT8, Tolerance(quantile=0.4, mean_dice=0))
-        result = export_model(model_file, tmp_path / "right" / f"tiny{to.suffix}", options)
-    assert result.parity.pictures == len(many_pictures)
-    assert load_segmenter(str(result.files[0]), "cpu", Precision.FP32).backend.split()[1] == "int8"
+    options = ExportOptions(to, Storage.INT8, form, images=many_pictures[:number])
+    monkeypatch.setitem(module.TOLERANCES, Storage.INT8, RANDOM)
+    result = export_model(model_file, tmp_path / "right" / f"tiny{to.suffix}", options)
+    assert re.search(words, result.describe())
+    told = result.to_dict()
+    assert (told["pictures"], told["compared_on_others"]) == (compared, compared < number)
+    assert told["calibration_pictures"] == (16 if compared < number else number)
+    if form is Form.WHOLE:
+        assert load_segmenter(str(result.files[0]), "cpu", Precision.FP32).backend.split()[1] == "int8"
     _refuse(result, changed_file, tmp_path / "wrong", monkeypatch)
 
 
 def _refuse(result, changed_file, folder, monkeypatch):
     """Let the conversion of a model give what was made of another one, which differs by a weight."""
     contents = {file.suffix: file.read_bytes() for file in reversed(result.files)}
-    monkeypatch.setattr(module, "convert", lambda *_, **__: contents)
+    monkeypatch.setattr("lesionctl.export.convert.convert", lambda *_, **__: contents)
     with pytest.raises(GateError, match=r"differs from the original, .* was not written") as caught:
         export_model(changed_file, folder / result.files[0].name, result.options)
     assert caught.value.exit_code == 4
     assert list(folder.iterdir()) == []
-
-
-@pytest.fixture(scope="module")
-def many_pictures(tmp_path_factory):
-    """Sixteen small drawn pictures, which is what int8 takes at least."""
-    from lesionctl.fetch.demo import draw_demo
-
-    folder = draw_demo(tmp_path_factory.mktemp("many") / "demo", count=16).directory
-    return tuple(sorted((folder / "images").iterdir()))
 
 
 @pytest.mark.parametrize(("to", "storage", "form"), RAW)
@@ -155,12 +207,20 @@ def test_a_raw_file_is_the_network_alone_and_predict_says_so(exported, to, stora
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="there is no C++ compiler")
-def test_a_compiled_package_agrees_and_predict_does_not_run_it(exported, model_file):
-    result = exported(Format.TORCH, compiled=True)
+def test_a_compiled_package_agrees_a_changed_weight_is_caught_and_predict_does_not_run_it(spec, tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    spec = dataclasses.replace(spec, net=ClassicSpec((2,)), size=32)  # a compiler takes seconds for each layer
+    weights = build_net(spec.net).state_dict()
+    model_file, changed_file = tmp_path / "tiny.safetensors", tmp_path / "changed.safetensors"
+    save_model(model_file, spec, weights)
+    save_model(changed_file, spec, weights | {"head.bias": weights["head.bias"] + 8.0})
+    result = export_model(model_file, tmp_path / "tiny.pt2", ExportOptions(Format.TORCH, compiled=True))
     assert result.parity.largest_difference < 1e-4
     assert read_program_facts(result.files[0])["lesionctl.source"] == digest_of(model_file)
     with pytest.raises(BadFile, match="machine code, which is not run here"):
         load_segmenter(str(result.files[0]), "cpu")
+    (tmp_path / "wrong").mkdir()
+    _refuse(result, changed_file, tmp_path / "wrong", monkeypatch)
 
 
 def test_metadata_of_onnx_say_how_it_is_used_without_this_program(exported, model_file, spec):
@@ -242,26 +302,23 @@ def test_where_openvinos_second_file_cannot_be_put_there_is_no_model(exported, t
     assert list(tmp_path.iterdir()) == []
 
 
-def test_dice_against_the_truth_of_both_is_told(model_file, tmp_path, demo, pictures):
-    options = ExportOptions(Format.LESIONCTL, images=pictures[:3], masks=demo / "masks")
+def test_dice_against_the_truth_of_both_is_told(model_file, tmp_path, pairs):
+    options = ExportOptions(Format.LESIONCTL, images=_images(pairs), masks=pairs / "masks")
     parity = export_model(model_file, tmp_path / "x.safetensors", options).parity
     assert parity.pictures == 3
     assert parity.original_truth_dice == parity.copy_truth_dice
     assert 0 <= parity.original_truth_dice < 1
 
 
-def test_masks_have_to_be_those_of_the_pictures(model_file, tmp_path, demo, pictures):
-    masks = tmp_path / "masks"
-    shutil.copytree(demo / "masks", masks)
-    (masks / f"{pictures[1].stem}_segmentation.png").unlink()
-    options = ExportOptions(Format.LESIONCTL, images=pictures[:3], masks=masks)
-    with pytest.raises(UsageError, match="has no mask for 1 of 3 pictures"):
-        export_model(model_file, tmp_path / "x.safetensors", options)
-    shutil.copy(masks / f"{pictures[0].stem}_segmentation.png", masks / f"{pictures[0].stem}_mask.png")
-    with pytest.raises(UsageError, match="are masks of the same picture"):
-        export_model(
-            model_file, tmp_path / "x.safetensors", ExportOptions(Format.LESIONCTL, images=pictures[:1], masks=masks)
-        )
+def _images(pairs):
+    return tuple(sorted((pairs / "images").iterdir()))
+
+
+def test_a_picture_that_cannot_be_read_is_named_and_nothing_is_written(model_file, tmp_path, pairs):
+    (pairs / "images" / "1.png").write_bytes(b"junk")
+    with pytest.raises(BadFile, match=r"images/1\.png"):
+        export_model(model_file, tmp_path / "x.safetensors", ExportOptions(Format.LESIONCTL, images=_images(pairs)))
+    assert not (tmp_path / "x.safetensors").exists()
 
 
 @pytest.mark.parametrize(
@@ -273,15 +330,26 @@ def test_masks_have_to_be_those_of_the_pictures(model_file, tmp_path, demo, pict
         ("there.onnx", ExportOptions(), "exists already"),
         ("x.onnx", ExportOptions(storage=Storage.BF16), "has no --precision bf16"),
         ("x.pt2", ExportOptions(Format.TORCH, Storage.INT8), "has no --precision int8"),
-        ("x.onnx", ExportOptions(storage=Storage.INT8), "fitted to pictures"),
+        ("x.onnx", ExportOptions(storage=Storage.INT8), "fitted to 16 or more pictures .*, and drawn ones will not do"),
+        (
+            "x.onnx",
+            ExportOptions(storage=Storage.INT8, images=(Path("p.png"),) * 15),
+            "fitted to .*, and 15 are too few",
+        ),
+        ("folder", ExportOptions(), "folder is a folder"),
+        (".", ExportOptions(), "is a folder"),
+        ("folder.onnx", ExportOptions(overwrite=True), "folder.onnx is a folder"),
+        ("model.safetensors", ExportOptions(Format.LESIONCTL, overwrite=True), "is the model that is exported"),
         ("x.onnx", ExportOptions(compiled=True), "--aot-inductor is for --to torch"),
         ("x.pt2", ExportOptions(Format.TORCH, Storage.FP16, compiled=True), "would unpack them for each picture"),
         ("x.safetensors", ExportOptions(Format.LESIONCTL, form=Form.RAW), "has no raw form"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_any_work(tmp_path, monkeypatch, name, options, words):
-    monkeypatch.setattr(module, "load_model", None)
+    monkeypatch.setattr("lesionctl.nets.model_file.load_model", None)
     (tmp_path / "there.onnx").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder.onnx").mkdir()
     with pytest.raises(UsageError, match=words):
         export_model(tmp_path / "model.safetensors", tmp_path / name, options)
 
@@ -291,3 +359,30 @@ def test_an_exported_file_is_not_exported_again(tmp_path, suffix):
     with pytest.raises(UsageError, match="is an exported file") as caught:
         export_model(tmp_path / f"m{suffix}", tmp_path / "x.onnx", ExportOptions())
     assert ".safetensors" in caught.value.hint
+
+
+def test_a_folder_that_may_not_be_written_to_is_named_before_any_work(tmp_path, monkeypatch):
+    monkeypatch.setattr("lesionctl.nets.model_file.load_model", None)
+    monkeypatch.setattr(module.os, "access", lambda path, mode: path != tmp_path or mode != module.os.W_OK)
+    with pytest.raises(LesionctlError, match="may not be written to") as caught:
+        export_model(tmp_path / "model.safetensors", tmp_path / "x.onnx", ExportOptions())
+    assert caught.value.hint == "choose another --out"
+
+
+def test_a_disk_that_is_full_is_told_of_the_file_that_was_asked_for(model_file, tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device", ".x.part")
+
+    monkeypatch.setattr(module, "write_bytes", fail)
+    with pytest.raises(LesionctlError, match=r"x\.safetensors cannot be written \(No space left on device\)"):
+        export_model(model_file, tmp_path / "x.safetensors", ExportOptions(Format.LESIONCTL))
+
+
+def test_json_holds_what_a_program_needs_that_cannot_read_the_metadata(exported, model_file):
+    told = json.loads(json.dumps(exported(Format.ONNX).to_dict()))
+    assert told["source"] == digest_of(model_file)
+    assert (told["size"], told["resize"], told["threshold"]) == (64, "squash", 0.4)
+    assert told["postprocess"] == {"largest_region": False, "fill_holes": False, "smallest_area": 0.0}
+    assert (told["mean"], told["std"]) == ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    assert (told["calibration_pictures"], told["compared_on_others"]) == (0, None)
+    assert exported(Format.ONNX).describe().startswith("compared on 8 drawn pictures: ")

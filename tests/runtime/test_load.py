@@ -10,7 +10,7 @@ import pytest
 
 from lesionctl.errors import BadFile, GateError, UsageError
 from lesionctl.runtime import load
-from lesionctl.runtime.load import bundled_models, find_model, find_models, load_segmenter
+from lesionctl.runtime.load import bundled_models, digest_of, find_model, find_models, load_segmenter
 from lesionctl.runtime.precision import Precision
 
 
@@ -124,6 +124,20 @@ def test_torch_and_onnx_answer_together(model_file, tiny_onnx):
     picture = np.random.default_rng(0).integers(0, 256, (10, 20, 3), dtype=np.uint8)
     alone = load_segmenter(str(model_file), "cpu", Precision.FP32).segment([picture])
     np.testing.assert_allclose(segmenter.segment([picture]), alone, atol=1e-4)
+
+
+@pytest.mark.parametrize(("precision", "is_used"), [("fp32", True), ("fp16", True), ("int8", False)])
+def test_an_exported_file_beside_its_model_is_used_but_not_in_int8(model_file, tiny_onnx, tmp_path, precision, is_used):
+    pytest.importorskip("onnxruntime")
+    onnx = pytest.importorskip("onnx")
+    model = onnx.load(tiny_onnx)
+    facts = {entry.key: entry.value for entry in model.metadata_props}
+    facts |= {"lesionctl.source": digest_of(model_file), "lesionctl.precision": precision}
+    onnx.helper.set_model_props(model, facts)
+    alone = shutil.copy(model_file, tmp_path / "tiny.safetensors")
+    onnx.save(model, tmp_path / "tiny.onnx")
+    segmenter = load_segmenter(str(alone), "cpu", Precision.FP32, pictures=1)
+    assert (segmenter.backend != "torch fp32 cpu") is is_used
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lesionctl.errors import BadFile, MissingExtra, UsageError
-from lesionctl.runtime.onnx_file import read_facts
+from lesionctl.runtime.exported_file import read_facts
 from lesionctl.runtime.precision import Precision
 
 openvino = pytest.importorskip("openvino")

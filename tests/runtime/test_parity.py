@@ -93,9 +93,14 @@ def test_tolerance(figures, within):
     assert Parity(1, largest, quantile, 0.0, smallest, mean).within(tolerance) is within
 
 
-def test_formats_that_round_the_computation_bound_the_bulk_alone():
-    odd_one = Parity(200, 0.6, 0.01, 0.001, 0.5, 0.999)
-    assert [storage for storage in Storage if odd_one.within(TOLERANCES[storage])] == [Storage.BF16, Storage.INT8]
+@pytest.mark.parametrize(
+    ("smallest_dice", "within"),
+    [(0.97, ["bf16", "int8"]), (0.81, ["int8"]), (0.4, [])],
+    ids=["bf16", "int8", "wrecked"],
+)
+def test_formats_that_round_the_computation_may_move_pixels_but_wreck_no_picture(smallest_dice, within):
+    parity = Parity(200, 0.6, 0.01, 0.001, smallest_dice, 0.999)
+    assert [storage for storage in Storage if parity.within(TOLERANCES[storage])] == within
 
 
 def test_drawn_pictures_are_always_the_same():

@@ -14,7 +14,7 @@ from lesionctl.nets.build import build_net
 from lesionctl.nets.model_spec import ModelSpec
 from lesionctl.nets.spec import ClassicSpec
 from lesionctl.runtime.device import choose_compute
-from lesionctl.runtime.onnx_file import Form
+from lesionctl.runtime.exported_file import Form
 from lesionctl.runtime.precision import Precision
 from lesionctl.runtime.program_segmenter import ProgramSegmenter, read_program_facts
 from lesionctl.runtime.to_torch import to_torch

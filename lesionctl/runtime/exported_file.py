@@ -46,7 +46,7 @@ class Form(StrEnum):
     """Normalised pictures in, logits out: the network alone."""
 
 
-class OnnxFacts(NamedTuple):
+class ExportedFacts(NamedTuple):
     """What such a file says of itself.
 
     Attributes:
@@ -94,7 +94,7 @@ def write_facts(spec: ModelSpec, form: Form, precision: str, source: str) -> dic
     return {METADATA_KEY: spec.to_json(), **{f"{METADATA_KEY}.{name}": value for name, value in plain.items()}}
 
 
-def read_facts(path: Path, metadata: Mapping[str, str]) -> OnnxFacts:
+def read_facts(path: Path, metadata: Mapping[str, str]) -> ExportedFacts:
     """Read the metadata of a file, as the runtime that opened it gives them.
 
     Args:
@@ -114,6 +114,8 @@ def read_facts(path: Path, metadata: Mapping[str, str]) -> OnnxFacts:
             hint="write it again without --raw",
         )
     try:
-        return OnnxFacts(ModelSpec.from_json(text), metadata.get(SOURCE_KEY, ""), metadata.get(PRECISION_KEY, "fp32"))
+        return ExportedFacts(
+            ModelSpec.from_json(text), metadata.get(SOURCE_KEY, ""), metadata.get(PRECISION_KEY, "fp32")
+        )
     except ValueError as error:
         raise BadFile(path, f"cannot be used: {error}") from error
