@@ -25,6 +25,10 @@ class What(StrEnum):
     """Where the time of a prediction goes; it has no speed of its own."""
 
 
+FROM_FILES = frozenset({What.PREDICT_EACH, What.PREDICT_ALL, What.STAGES})
+"""What starts from picture files."""
+
+
 @dataclass(frozen=True)
 class Case:
     """A thing to measure.

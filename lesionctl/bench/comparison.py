@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lesionctl.bench.case import FROM_FILES
 from lesionctl.bench.timing import FEWEST_TURNS
 from lesionctl.scoring.bootstrap import Estimate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -51,7 +52,7 @@ class Change:
             `FEWEST_TURNS` turns.
         machine: The measured peak now over that before, in the same number format and with as many threads; where this
             case has none, the median of the other cases'; None where none has any.
-        verdict: What the interval says; None without an interval.
+        verdict: What the interval says; None without an interval, or where the pictures were others.
         remarks: What else differs than the time, in sentences without a full stop.
     """
 
@@ -172,7 +173,8 @@ def compare(now: BenchResult, before: BenchResult) -> Comparison:
     pairs = [(row, earlier[case]) for case, row in later.items() if case in earlier]
     peaks = [row.peak / other.peak for row, other in pairs if row.peak and other.peak]
     usual = float(np.median(peaks)) if peaks else None
-    changes = tuple(_change(row, other, usual) for row, other in pairs)
+    pictures_differ = _pictures_differ(now, before)
+    changes = tuple(_change(row, other, usual, pictures_differ=pictures_differ) for row, other in pairs)
     return Comparison(
         changes,
         remarks=tuple(_remarks(now, before, changes, usual)),
@@ -193,10 +195,21 @@ def _scaled(ratio: Estimate, row: Row, base: Row) -> Estimate:
     return Estimate(ratio.value * pictures, low, high)
 
 
-def _change(now: Row, before: Row, usual: float | None) -> Change:
+def _pictures_differ(now: BenchResult, before: BenchResult) -> bool:
+    """Whether predictions were from other pictures, as far as both say from which."""
+    ours, theirs = now.pictures, before.pictures
+    return ours is not None and theirs is not None and ours["digest"] != theirs["digest"]
+
+
+def _change(now: Row, before: Row, usual: float | None, *, pictures_differ: bool) -> Change:
     ratio = _scaled(ratio_interval(now.turns, before.turns, paired=False), now, before)
     machine = now.peak / before.peak if now.peak and before.peak else usual
-    return Change(now, before, ratio, machine, _verdict(ratio, machine), tuple(_what_else_differs(now, before)))
+    remarks = list(_what_else_differs(now, before))
+    verdict = _verdict(ratio, machine)
+    if pictures_differ and now.case.what in FROM_FILES:
+        verdict = None
+        remarks.insert(0, "it predicts from other pictures than before: their speeds are not to be compared")
+    return Change(now, before, ratio, machine, verdict, tuple(remarks))
 
 
 def _verdict(ratio: Estimate, machine: float | None) -> Verdict | None:
@@ -215,11 +228,7 @@ def _verdict(ratio: Estimate, machine: float | None) -> Verdict | None:
 def _what_else_differs(now: Row, before: Row) -> Iterator[str]:
     if now.runs_on != before.runs_on:
         yield f"it runs on {now.runs_on}, and ran on {before.runs_on}"
-    if (now.parameters, now.multiply_adds, now.file_bytes) != (
-        before.parameters,
-        before.multiply_adds,
-        before.file_bytes,
-    ):
+    if now.digest != before.digest if now.digest and before.digest else _work_of(now) != _work_of(before):
         yield f"'{now.case.model}' is another model than before"
     if now.images != before.images:
         yield f"a run is of {now.images} pictures, and was of {before.images}"
@@ -230,11 +239,17 @@ def _what_else_differs(now: Row, before: Row) -> Iterator[str]:
             yield f"its Dice is {now.dice:.4f}, and was {before.dice:.4f}"
 
 
+def _work_of(row: Row) -> tuple[int | None, ...]:
+    return row.parameters, row.multiply_adds, row.file_bytes
+
+
 def _remarks(now: BenchResult, before: BenchResult, changes: Sequence[Change], machine: float | None) -> Iterator[str]:
     for name in _ENVIRONMENT:
         ours, theirs = now.environment.get(name), before.environment.get(name)
         if ours != theirs:
             yield f"{name}: {_told(ours)}, before {_told(theirs)}"
+    if now.pictures is not None and before.pictures is not None and _pictures_differ(now, before):
+        yield f"pictures: {_tell_pictures(now.pictures)}, before {_tell_pictures(before.pictures)}"
     if machine is not None and abs(machine - 1) >= _SAME_MACHINE:
         yield f"the machine itself is {_percent(machine)} than before (its measured peak)"
     ratios = [change.ratio.value for change in changes if change.verdict not in (None, Verdict.NOISE)]
@@ -243,7 +258,7 @@ def _remarks(now: BenchResult, before: BenchResult, changes: Sequence[Change], m
             f"all cases are {_percent(float(np.median(ratios)))} alike: more likely the machine, or something that "
             "all of them use, than any one of them"
         )
-    if changes:
+    if any(change.verdict is not None for change in changes):
         yield (
             "an interval holds the spread within each run, and not how far the machine drifts from one run to the "
             "next: repeat both before you trust a difference of some per cent"
@@ -253,6 +268,11 @@ def _remarks(now: BenchResult, before: BenchResult, changes: Sequence[Change], m
 def _percent(ratio: float) -> str:
     """Such as `8 % slower`, of speeds."""
     return f"{abs(ratio - 1):.0%} {'faster' if ratio > 1 else 'slower'}".replace("%", " %")
+
+
+def _tell_pictures(pictures: Mapping[str, Any]) -> str:
+    whose = "drawn" if pictures["drawn"] else "of one's own"
+    return f"{pictures['count']} {whose}, {pictures['bytes'] / 1e6:.1f} MB, {pictures['digest'][:8]}"
 
 
 def _told(value: Any) -> str:

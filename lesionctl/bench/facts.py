@@ -1,4 +1,7 @@
-"""What is said of a case beside its speed: its network's work, quality, the machine's peak, largest batch, stages."""
+"""What is said of a case beside its speed: its network's work, quality, the machine's peak, largest batch, stages.
+
+Each process but that of the work has the machine for itself, and tells how far it is.
+"""
 
 from __future__ import annotations
 
@@ -27,35 +30,49 @@ _ARITHMETIC = {What.NETWORK, What.TRAIN}
 
 
 class Facts:
-    """What a case's process can tell once it is measured; asked for once of a model, or of one way to run it.
+    """What a case's process can tell once it is measured; the work is asked for once of each model."""
 
-    Args:
-        store: Score each way to run a model on the test split of this store; None: do not.
-    """
-
-    def __init__(self, store: Path | None) -> None:
-        self._store = store
+    def __init__(self) -> None:
         self._work: dict[str, Work] = {}
-        self._quality: dict[Case, Quality] = {}
 
     def add_to(self, row: Row, process: CaseProcess) -> Row:
-        """The row with its network's work and, where a store is given, its quality.
-
-        Raises:
-            CaseFailed: The store cannot be scored.
-        """
+        """The row with its network's work and, of training, how fast pictures are varied."""
         model = row.case.model
         if model not in self._work:
             with suppress(CaseFailed):  # a network that torch cannot count is measured all the same
                 self._work[model] = process.ask("work")
         if model in self._work:
             row = replace(row, work=self._work[model].to_dict())
-        if self._store is None or row.case.what is What.TRAIN:
-            return row
-        alike = _one_way(row.case)
-        if alike not in self._quality:
-            self._quality[alike] = process.ask("quality", self._store)
-        return replace(row, quality=self._quality[alike].to_dict())
+        if row.case.what is What.TRAIN:
+            with suppress(CaseFailed):
+                row = replace(row, feed=process.ask("feed"))
+        return row
+
+
+def add_quality(rows: Sequence[Row], store: Path, begin: Begin, progress: Progress) -> list[Row]:
+    """The rows with how well the model, as it ran, finds the lesions of a store's test split.
+
+    Each way to run a model is scored once. One that cannot be scored has the reason in its rows.
+    """
+    wanted = {_one_way(row): row for row in reversed(rows) if _is_scored(row)}
+    found: dict[_Way, Quality | str] = {}
+    for way, row in reversed(wanted.items()):
+        with begin(row.case) as process:
+            try:
+                found[way] = process.ask("quality", store, progress=progress, about=_about(row))
+            except CaseFailed as failed:
+                found[way] = f"it cannot be scored: {failed.what}"
+    return [_with_quality(row, found[_one_way(row)]) if _is_scored(row) else row for row in rows]
+
+
+def _is_scored(row: Row) -> bool:
+    return bool(row.turns) and row.case.what is not What.TRAIN
+
+
+def _with_quality(row: Row, found: Quality | str) -> Row:
+    if isinstance(found, str):
+        return replace(row, reason="; ".join(filter(None, (row.reason, found))))
+    return replace(row, quality=found.to_dict())
 
 
 def add_peaks(rows: Sequence[Row], begin: Begin, progress: Progress) -> list[Row]:
@@ -68,6 +85,7 @@ def add_peaks(rows: Sequence[Row], begin: Begin, progress: Progress) -> list[Row
     peaks: dict[_PeakKey, Peak] = {}
     with progress.task("peak of the machine", len(wanted)) as task:
         for key, row in wanted.items():
+            task.note(" ".join(map(str, key[:2])))
             with begin(row.case) as process, suppress(CaseFailed):
                 peaks[key] = process.ask("peak", key.device, key.precision)
             task.advance()
@@ -86,18 +104,17 @@ def _with_peak(row: Row, peak: Peak | None) -> Row:
 
 def add_largest(rows: Sequence[Row], begin: Begin, progress: Progress) -> list[Row]:
     """How many pictures fit, of each way of running a model; each in a process that has the machine for itself."""
-    wanted = {_one_way(row.case): row.case for row in rows if row.turns and row.case.what is What.NETWORK}
-    found: dict[Case, dict[str, Any]] = {}
-    with progress.task("largest batch", len(wanted)) as task:
-        for key, case in wanted.items():
-            with begin(case) as process:
-                try:
-                    found[key] = process.ask("largest")
-                except CaseFailed as failed:
-                    found[key] = {"batch": None, "reason": failed.what, "best": None, "ladder": []}
-            task.advance()
+    wanted = {(_one_way(row), row.case.threads): row for row in rows if row.turns and row.case.what is What.NETWORK}
+    found: dict[tuple[_Way, int], dict[str, Any]] = {}
+    for key, row in wanted.items():
+        with begin(row.case) as process:
+            try:
+                found[key] = process.ask("largest", progress=progress, about=_about(row))
+            except CaseFailed as failed:
+                found[key] = {"batch": None, "reason": failed.what, "best": None, "ladder": []}
     return [
-        replace(row, largest=found.get(_one_way(row.case))) if row.case.what is What.NETWORK else row for row in rows
+        replace(row, largest=found.get((_one_way(row), row.case.threads))) if row.case.what is What.NETWORK else row
+        for row in rows
     ]
 
 
@@ -105,21 +122,28 @@ def split_stages_of(cases: Sequence[Case], begin: Begin, progress: Progress) -> 
     """Where the time of a prediction goes, for each case that asks for it; where that fails, `reason` says why."""
     wanted = [case for case in cases if case.what is What.STAGES]
     stages = []
-    with progress.task("stages", len(wanted)) as task:
-        for case in wanted:
-            with begin(case) as process:
-                try:
-                    split: dict[str, Any] = process.ask("stages").to_dict()
-                except CaseFailed as failed:
-                    split = {"reason": failed.what}
-            stages.append({"case": case.to_dict(), **split})
-            task.advance()
+    for case in wanted:
+        with begin(case) as process:
+            try:
+                split: dict[str, Any] = process.ask("stages", progress=progress, about=case.model).to_dict()
+            except CaseFailed as failed:
+                split = {"reason": failed.what}
+        stages.append({"case": case.to_dict(), **split})
     return stages
 
 
-def _one_way(case: Case) -> Case:
-    """The same for all cases that run a model in the same way, whatever is measured of it."""
-    return replace(case, what=What.NETWORK, batch_size=1, threads=0)
+def _about(row: Row) -> str:
+    return f"{row.case.model} {row.name}"
+
+
+class _Way(NamedTuple):
+    case: Case
+    runs_on: str
+
+
+def _one_way(row: Row) -> _Way:
+    """The same for all rows that run a model in the same way, whatever is measured of it."""
+    return _Way(replace(row.case, what=What.NETWORK, batch_size=1, threads=0), row.runs_on)
 
 
 class _PeakKey(NamedTuple):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lesionctl.bench.case import What
+from lesionctl.bench.machine import machine_title
 from lesionctl.bench.quality import Quality
 from lesionctl.errors import LesionctlError
 
@@ -33,9 +34,25 @@ def draw_speeds(result: BenchResult) -> bytes:
     from lesionctl.plots.speed import speed_plot
 
     rows = [row for row in scored if row.case.what is what]
-    quality = Quality.from_dict(rows[0].quality or {})
-    title = f"{what}: {result.environment['processor']}, {result.environment['cpus_available']} cpus"
-    return to_png(speed_plot([_point(row, rows) for row in rows], quality.label, title))
+    label = shared_label([Quality.from_dict(row.quality or {}) for row in rows])
+    title = f"{what}: {machine_title(result.environment)}"
+    return to_png(speed_plot([_point(row, rows) for row in rows], label, title))
+
+
+def shared_label(qualities: Sequence[Quality]) -> str:
+    """What several Dice are; where they are of different pictures, it says that they are not to be compared.
+
+    Args:
+        qualities: At least one.
+    """
+    first = qualities[0]
+    if len({quality.digest for quality in qualities}) == 1:
+        return first.label
+    few, many = (choose(quality.pictures for quality in qualities) for choose in (min, max))
+    return (
+        f"{first.label_of(f'{few:,}' if few == many else f'{few:,} to {many:,}')}; NOT the same pictures for all, as "
+        "each model leaves out those that it has seen: not to be compared"
+    )
 
 
 def _point(row: Row, rows: Sequence[Row]) -> SpeedPoint:
@@ -46,6 +63,8 @@ def _point(row: Row, rows: Sequence[Row]) -> SpeedPoint:
     quality = Quality.from_dict(row.quality or {})
     batches = {other.case.batch_size for other in rows}
     label = f"{row.name} batch {row.case.batch_size}" if len(batches) > 1 else row.name
+    if len({(other.quality or {})["digest"] for other in rows}) > 1:
+        label += f", n = {quality.pictures:,}"
     return SpeedPoint(
         model=short_name(row.case.model),
         label=label,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +97,9 @@ def measure_peak(device: str, precision: Precision, threads: int, seconds: float
         torch.empty(1, device=there)
     except (RuntimeError, AssertionError):  # no such device, or a torch that was built without it
         return Peak(None, None, bytes_per_number, f"torch {torch.__version__} cannot compute on '{device}'")
-    with _threads(threads), torch.inference_mode():
+    # Events are recorded on the current device, whichever the work is on.
+    on_device = torch.cuda.device(there) if there.type == "cuda" else nullcontext()
+    with _threads(threads), on_device, torch.inference_mode():
         products = {name: _product(there, name, seconds) for name in _formats(there, precision)}
         copied, bandwidth = _copy(there, seconds)
     fastest, (side, operations) = max(products.items(), key=lambda product: product[1][1])
@@ -186,7 +188,7 @@ def _seconds(work: Callable[[], object], device: torch.device) -> float:
         work()
         ended.record()
         ended.synchronize()
-        return began.elapsed_time(ended) / 1e3
+        return float(began.elapsed_time(ended)) / 1e3
     began_at = time.perf_counter()
     work()
     if device.type == "mps":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -81,6 +82,26 @@ def draw_pictures(
         return path
 
     return list(track(progress or Silent(), parallel_map(write, range(len(sizes))), "drawing", len(sizes)))
+
+
+def describe_pictures(paths: Sequence[Path], *, drawn: bool) -> dict[str, Any]:
+    """Which pictures a prediction is measured on, in JSON's forms, so that two runs can be told to have had the same.
+
+    Args:
+        paths: The files.
+        drawn: Whether they are `draw_pictures`'.
+
+    Returns:
+        `count`; `drawn`; `bytes`, of all files; `digest`, SHA-256 over the names of the files and their sizes in bytes.
+    """
+    sizes = sorted((path.name, path.stat().st_size) for path in paths)
+    digest = hashlib.sha256("".join(f"{name}\t{size}\n" for name, size in sizes).encode(errors="surrogateescape"))
+    return {
+        "count": len(sizes),
+        "drawn": drawn,
+        "bytes": sum(size for _, size in sizes),
+        "digest": digest.hexdigest(),
+    }
 
 
 def _draw(seed: int, number: int) -> Image:

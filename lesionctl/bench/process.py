@@ -13,8 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+from lesionctl.bench.relay import Begun, Ended, Moved, Relay
 from lesionctl.bench.worker import Assignment, Refusal
 from lesionctl.errors import ExitCode, LesionctlError
+from lesionctl.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,6 +59,7 @@ class CaseProcess:
     """
 
     def __init__(self, assignment: Assignment, scratch: Path) -> None:
+        self._ended = False
         self._log = scratch / f"{len(list(scratch.iterdir()))}.log"
         self.began = time.monotonic()
         with self._log.open("wb") as log:
@@ -71,12 +74,14 @@ class CaseProcess:
         with suppress(BrokenPipeError):  # it is gone already: the first answer, which does not come, tells
             self._send(assignment)
 
-    def ask(self, name: str, *arguments: Any) -> Any:
+    def ask(self, name: str, *arguments: Any, progress: Progress | None = None, about: str = "") -> Any:
         """Ask for something and wait for it.
 
         Args:
             name: A method of `Worker`.
             arguments: What it takes.
+            progress: Who listens to how far it is; no other task of that listener may be open.
+            about: What the listener is told that it is about.
 
         Raises:
             CaseFailed: It could not do it, or its process died.
@@ -84,7 +89,9 @@ class CaseProcess:
         try:
             self._send((name, arguments))
             assert self._process.stdout is not None
-            answer = pickle.load(self._process.stdout)
+            with Relay(progress or Silent(), about) as relay:
+                while isinstance(answer := pickle.load(self._process.stdout), Begun | Moved | Ended):
+                    relay.pass_on(answer)
         except (EOFError, OSError, pickle.UnpicklingError):
             raise CaseFailed(self._death()) from None
         if isinstance(answer, Refusal):
@@ -92,7 +99,10 @@ class CaseProcess:
         return answer
 
     def end(self) -> None:
-        """End it, and whatever it has started."""
+        """End it, and whatever it has started; once, for its number may be another process's later."""
+        if self._ended:
+            return
+        self._ended = True
         with suppress(ProcessLookupError, PermissionError):
             if hasattr(os, "killpg"):
                 os.killpg(self._process.pid, signal.SIGKILL)

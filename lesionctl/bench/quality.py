@@ -10,6 +10,7 @@ import numpy as np
 
 from lesionctl.dataset.samples import Split
 from lesionctl.dataset.store import open_store
+from lesionctl.errors import SomeInputsFailed
 from lesionctl.evaluate.cases import cases_of_store
 from lesionctl.evaluate.scoring import score
 from lesionctl.evaluate.sides import ModelSide
@@ -62,7 +63,11 @@ class Quality:
     @property
     def label(self) -> str:
         """What the figure is: aggregation, data, split and resolution."""
-        some = f"{self.pictures:,} of {self.of:,}" if self.pictures < self.of else f"{self.pictures:,}"
+        return self.label_of(f"{self.pictures:,}")
+
+    def label_of(self, pictures: str) -> str:
+        """The same with other words for how many pictures."""
+        some = pictures if pictures == f"{self.of:,}" else f"{pictures} of {self.of:,}"
         return f"mean per image, {self.data}, {some} pictures of the {self.split} split, at the masks' own size"
 
     def to_dict(self) -> dict[str, Any]:
@@ -97,13 +102,20 @@ def dice_of(
         BadFile: There is no prepared set, or it is damaged.
         UsageError: It has no such split.
         GateError: The model has seen all of the pictures.
-        SomeInputsFailed: No true mask could be used.
+        SomeInputsFailed: No picture, or no true mask, could be used.
     """
     cases = cases_of_store(open_store(path), split)
     whole = len(cases.items)
     listener = _Remarks(progress or Silent())
     side = ModelSide(segmenter.spec.name, segmenter, ())
     (found,), _ = score([side], _some(cases, limit), tolerances=(), when_seen=WhenSeen.SKIP, progress=listener)
+    if found.failures:
+        if len(found.failures) >= len(found.images):
+            raise SomeInputsFailed(found.failures, len(found.images))
+        listener.warn(
+            f"{len(found.failures)} of {len(found.images)} pictures of {path} could not be used, and count as ones in "
+            f"which nothing was found; the first: {found.failures[0].path}: {found.failures[0].reason}"
+        )
     figures = {name: [image.figures()[name] for image in found.images] for name in ("dice", "jaccard")}
     means = estimate_means(figures, GroupBootstrap([image.group for image in found.images]))
     return Quality(

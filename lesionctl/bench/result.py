@@ -8,7 +8,8 @@ import json
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-from lesionctl.bench.case import Case
+from lesionctl.bench.case import Case, What
+from lesionctl.bench.machine import machine_cells
 from lesionctl.bench.timing import Timing
 from lesionctl.errors import BadFile, ExitCode, LesionctlError
 
@@ -35,6 +36,7 @@ class Row:
         case: What was measured.
         runs_on: What ran it, in which number format, on which device; empty where it could not run.
         reason: Why it could not run, or not to the end; empty where it could.
+        digest: SHA-256 of the model's file.
         images: Pictures per run.
         turns: Seconds of each run, by turn, as the host sees it; the turn that warmed up is not among them.
         device_turns: Of the network alone on a GPU, seconds of each run as the device sees it: pictures are there
@@ -51,11 +53,13 @@ class Row:
         quality: How well the model finds the lesions of a store's test split, see `Quality`.
         largest: How many pictures fit the device at once (`batch`) and why no more (`reason`), from how many on more of
             them make it no faster (`best`), and the speeds that say so (`ladder`).
+        feed: Of training, pictures per second that all processors together can vary, where they do nothing else.
     """
 
     case: Case
     runs_on: str = ""
     reason: str = ""
+    digest: str = ""
     images: int = 0
     turns: Turns = ()
     device_turns: Turns = ()
@@ -69,6 +73,7 @@ class Row:
     share: dict[str, Any] | None = None
     quality: dict[str, Any] | None = None
     largest: dict[str, Any] | None = None
+    feed: float | None = None
 
     @property
     def timing(self) -> Timing | None:
@@ -141,7 +146,11 @@ class Row:
             "share_of_operations": self.share["of_operations"] if self.share else None,
             "share_of_bandwidth": self.share["of_bandwidth"] if self.share else None,
             "dice": self.dice,
+            "dice_pictures": self.quality["pictures"] if self.quality else None,
             "largest_batch": self.largest["batch"] if self.largest else None,
+            "best_batch": self.largest["best"] if self.largest else None,
+            "feed_images_per_second": self.feed,
+            "model_sha256": self.digest,
         }
 
     @classmethod
@@ -163,16 +172,19 @@ class BenchResult:
         rows: In the order of the cases, those that could not run included.
         stages: Where the time of a prediction goes, a mapping for each case of which that was asked; see
             `lesionctl.bench.stages`.
+        pictures: Which ones were predicted from, see `describe_pictures`; None where none were.
     """
 
     environment: dict[str, Any]
     rows: tuple[Row, ...]
     stages: tuple[dict[str, Any], ...] = field(default=())
+    pictures: dict[str, Any] | None = None
 
     @property
-    def failed(self) -> list[Row]:
-        """The rows that could not run."""
-        return [row for row in self.rows if row.reason]
+    def failed(self) -> list[tuple[Case, str]]:
+        """What could not be measured, or not to the end, and why."""
+        split = [(Case.from_dict(each["case"]), each["reason"]) for each in self.stages if "reason" in each]
+        return [(row.case, row.reason) for row in self.rows if row.reason] + split
 
     def base_of(self, row: Row) -> Row | None:
         """The first row that measured the same thing and could run: what others are compared with."""
@@ -185,13 +197,16 @@ class BenchResult:
             "environment": self.environment,
             "cases": [row.to_dict() for row in self.rows],
             "stages": list(self.stages),
+            "pictures": self.pictures,
         }
 
     def to_csv(self) -> str:
-        """A table with a line for each row: figures, without the samples."""
-        lines = [row.to_cells() for row in self.rows]
+        """A table with a line for each row: figures and what they were measured on, without the samples."""
+        machine = machine_cells(self.environment)
+        lines = [row.to_cells() | machine for row in self.rows]
         text = io.StringIO()
-        table = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
+        columns = Row(Case(What.NETWORK, "")).to_cells() | machine
+        table = csv.DictWriter(text, list(columns), lineterminator="\n")
         table.writeheader()
         table.writerows(lines)
         return text.getvalue()
@@ -207,7 +222,8 @@ class BenchResult:
         """
         if values["schema"] != SCHEMA:
             raise ValueError(f"its schema is {values['schema']}, and {SCHEMA} is needed")
-        return cls(values["environment"], tuple(map(Row.from_dict, values["cases"])), tuple(values["stages"]))
+        rows = tuple(map(Row.from_dict, values["cases"]))
+        return cls(values["environment"], rows, tuple(values["stages"]), values.get("pictures"))
 
     @classmethod
     def read(cls, path: Path) -> BenchResult:

@@ -18,6 +18,7 @@ from lesionctl.imaging.mask_form import MaskForm
 from lesionctl.imaging.masks import encode_mask
 from lesionctl.imaging.opening import read_file
 from lesionctl.predict.review import review
+from lesionctl.progress import Progress, Silent, Task
 from lesionctl.runtime.backend import Backend, processor_has_bf16
 from lesionctl.runtime.stream import BATCH_SIZE, Segmented
 from lesionctl.runtime.threads import available_cpus, parallel_map
@@ -67,7 +68,9 @@ class _Clock:
         return result
 
 
-def split_stages(segmenter: Segmenter, paths: Sequence[Path], form: MaskForm = MaskForm.GREY8) -> Stages:
+def split_stages(
+    segmenter: Segmenter, paths: Sequence[Path], form: MaskForm = MaskForm.GREY8, progress: Progress | None = None
+) -> Stages:
     """Measure what each stage of a prediction takes.
 
     All but the network is measured in one thread, by the time that this thread had a processor: what else runs on the
@@ -78,14 +81,18 @@ def split_stages(segmenter: Segmenter, paths: Sequence[Path], form: MaskForm = M
         segmenter: The model.
         paths: The pictures, at least one; some dozens say as much as thousands.
         form: How masks are written.
+        progress: Who listens.
 
     Raises:
         BadFile: A picture cannot be used.
     """
     clock = _Clock()
-    with tempfile.TemporaryDirectory(prefix="lesionctl-bench-") as scratch:
-        _run_apart(segmenter, paths[:1], form, Path(scratch), _Clock())  # warms up
-        _run_apart(segmenter, paths, form, Path(scratch), clock)
+    with (
+        (progress or Silent()).task("stages", 1 + len(paths)) as task,
+        tempfile.TemporaryDirectory(prefix="lesionctl-bench-") as scratch,
+    ):
+        _run_apart(segmenter, paths[:1], form, Path(scratch), _Clock(), task)  # warms up
+        _run_apart(segmenter, paths, form, Path(scratch), clock, task)
     clock.spent[Stage.ENCODE] = clock.encoding[form]
     began = time.perf_counter()
     for _ in parallel_map(lambda path: _view(path, segmenter.spec, _Clock()), paths):
@@ -104,7 +111,9 @@ def split_stages(segmenter: Segmenter, paths: Sequence[Path], form: MaskForm = M
     )
 
 
-def _run_apart(segmenter: Segmenter, paths: Sequence[Path], form: MaskForm, scratch: Path, clock: _Clock) -> None:
+def _run_apart(
+    segmenter: Segmenter, paths: Sequence[Path], form: MaskForm, scratch: Path, clock: _Clock, task: Task
+) -> None:
     """Segment pictures stage by stage, no more of them at a time than the network takes."""
     for start in range(0, len(paths), BATCH_SIZE):
         viewed = [_view(path, segmenter.spec, clock) for path in paths[start : start + BATCH_SIZE]]
@@ -118,6 +127,7 @@ def _run_apart(segmenter: Segmenter, paths: Sequence[Path], form: MaskForm, scra
             spread = None if spreads is None else spreads[index]
             segmented = Segmented(path, frame, view, probabilities[index], spread, None, 0.0)
             _finish(segmented, segmenter, form, scratch, clock)
+        task.advance(len(viewed))
 
 
 def _view(path: Path, spec: ModelSpec, clock: _Clock) -> _Viewed:

@@ -68,27 +68,28 @@ class TrainSteps:
         self._steps = 0
 
     def run(self) -> list[float]:
-        """See `Probe.run`; each run is a step. A GPU makes them without waiting for the host, as in a training."""
+        """See `Probe.run`; each run is a step, and the first turn has those that warm up too.
+
+        A GPU makes them without waiting for the host, as in a training.
+        """
         if not self._steps:
-            for _ in range(_WARM):
-                began = time.perf_counter()
-                self._step()
-                self._trial.wait()
-            self._steps = _steps_of_a_turn(time.perf_counter() - began)
+            warm = [self._time_one() for _ in range(_WARM)]
+            self._steps = _steps_of_a_turn(warm[-1])
             forget_peak_memory(self._compute)  # looking for kernels may have needed more than training does
+            return warm + self.run()
         return self._run_on_cuda() if self._compute.device.type == "cuda" else self._run_on_host()
 
     def _step(self) -> None:
         self._trial.step(self._images, self._truth)
 
     def _run_on_host(self) -> list[float]:
-        seconds = []
-        for _ in range(self._steps):
-            began = time.perf_counter()
-            self._step()
-            self._trial.wait()
-            seconds.append(time.perf_counter() - began)
-        return seconds
+        return [self._time_one() for _ in range(self._steps)]
+
+    def _time_one(self) -> float:
+        began = time.perf_counter()
+        self._step()
+        self._trial.wait()
+        return time.perf_counter() - began
 
     def _run_on_cuda(self) -> list[float]:
         """By the clock of the GPU, from the end of one step to the end of the next."""

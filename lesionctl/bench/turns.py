@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from lesionctl.bench.process import CaseFailed
 from lesionctl.bench.result import Row
+from lesionctl.bench.worker import Refusal
+from lesionctl.errors import ExitCode
+from lesionctl.runtime.backend import Backend
 from lesionctl.runtime.host_memory import memory_for_this_process
+from lesionctl.runtime.precision import Precision
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,6 +85,8 @@ def measure_in_turn(
     repeats: int,
     task: Task,
     finish: Callable[[Row, CaseProcess], Row],
+    *,
+    each_once: bool = False,
 ) -> list[Row | Refused]:
     """Measure cases side by side.
 
@@ -93,12 +99,14 @@ def measure_in_turn(
         repeats: Turns of each that count.
         task: Is told of each turn.
         finish: Completes the row of a case by what else its process can tell, after its last turn.
+        each_once: Refuse a case that turns out to run as an earlier one does, such as an int8 file in any precision.
 
     Returns:
         What came of each, in the order of the cases. A case that fails stops no other.
     """
     outcomes: dict[Case, Row | Refused] = {}
     waiting = deque(cases)
+    ways: dict[tuple[Case, str], Case] = {}
     base: _Running | None = None
     turn = 0
     with ExitStack() as to_the_end:
@@ -107,8 +115,11 @@ def measure_in_turn(
                 running = [base] if base is not None and not base.reason else []
                 while waiting and _has_room(running):
                     case = waiting.popleft()
-                    started = _start(case, begin, group if base else to_the_end, turn)
+                    task.note(f"starting {case.label}")  # compiling takes minutes
+                    started: _Running | Refused = _start(case, begin, group if base else to_the_end, turn)
                     task.advance()
+                    if isinstance(started, _Running) and each_once:
+                        started = _unless_known(started, ways)
                     if isinstance(started, Refused):
                         outcomes[case] = started
                         task.advance(repeats)
@@ -135,6 +146,17 @@ def _start(case: Case, begin: Callable[[Case], CaseProcess], stack: ExitStack, t
         return Refused(case, error)
     stack.enter_context(process)
     return running
+
+
+def _unless_known(item: _Running, ways: dict[tuple[Case, str], Case]) -> _Running | Refused:
+    """The same, or a refusal where another case has turned out to run in the same way."""
+    whatever = replace(item.case, backend=Backend.AUTO, precision=Precision.AUTO)
+    first = ways.setdefault((whatever, item.started.runs_on), item.case)
+    if first is item.case:
+        return item
+    item.process.end()
+    same = f"it runs as {item.started.runs_on}, as with --precision {first.precision}"
+    return Refused(item.case, CaseFailed(Refusal(same, None, ExitCode.USAGE, is_lack=True)))
 
 
 def _take_turns(running: Sequence[_Running], turn: int, repeats: int, task: Task) -> None:

@@ -120,7 +120,7 @@ def _total(net: nn.Module, shape: tuple[int, ...], formulas: dict[Any, Any] | No
 
     with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=formulas) as counter:
         net(torch.empty(shape))
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())
 
 
 def _numbers(*arguments: Any, out_shape: Any, **_: Any) -> int:

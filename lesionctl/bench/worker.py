@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lesionctl.bench.case import Case, Probe, What
+from lesionctl.bench.relay import Teller
 from lesionctl.errors import ExitCode, LesionctlError, MissingExtra, UsageError
+from lesionctl.progress import Progress, Silent
 from lesionctl.runtime.backend import Backend
 from lesionctl.runtime.out_of_memory import is_out_of_memory
 
@@ -108,9 +110,11 @@ class Worker:
 
     Args:
         assignment: What it is for.
+        progress: Who listens to what takes long.
     """
 
-    def __init__(self, assignment: Assignment) -> None:
+    def __init__(self, assignment: Assignment, progress: Progress | None = None) -> None:
+        self._progress = progress or Silent()
         self._case = assignment.case
         self._paths = assignment.paths
         self._segmenter: Segmenter | None = None
@@ -143,7 +147,7 @@ class Worker:
         """Where the time of a prediction goes."""
         from lesionctl.bench.stages import split_stages
 
-        return split_stages(self._load(), self._paths)
+        return split_stages(self._load(), self._paths, progress=self._progress)
 
     def work(self) -> Work:
         """What the network has to do for a picture."""
@@ -163,15 +167,33 @@ class Worker:
         """How well the model finds the lesions of a store's test split."""
         from lesionctl.bench.quality import dice_of
 
-        return dice_of(self._load(), store)
+        return dice_of(self._load(), store, progress=self._progress)
+
+    def feed(self) -> float:
+        """Pictures per second that all processors together can vary for training."""
+        from lesionctl.bench.training import measure_feed
+        from lesionctl.nets.model_file import load_model
+        from lesionctl.runtime.load import find_model
+
+        return measure_feed(load_model(find_model(self._case.model))[0].size)
 
     def largest(self) -> dict[str, Any]:
         """The most pictures that fit the device at once, and from how many on more of them make it no faster."""
         from lesionctl.bench.largest import batch_ladder, best_batch, forward_of, largest_batch
 
-        forward = forward_of(self._load())
-        fits = largest_batch(forward, device_of(self._runs_on()))
-        ladder = batch_ladder(forward, fits.batch) if fits.batch else []
+        forward, latest = forward_of(self._load()), 0
+        with self._progress.task("largest batch") as task:
+
+            def run(pictures: int) -> None:
+                nonlocal latest
+                if pictures != latest:
+                    latest = pictures
+                    task.note(f"trying {pictures} at once")
+                    task.advance()
+                forward(pictures)
+
+            fits = largest_batch(run, device_of(self._runs_on()))
+            ladder = batch_ladder(run, fits.batch) if fits.batch else []
         return {**asdict(fits), "best": best_batch(ladder) if ladder else None, "ladder": [asdict(r) for r in ladder]}
 
     def _make_probe(self) -> Probe:
@@ -246,11 +268,15 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no answer
     requests: queue.Queue[Any] = queue.Queue()
     threading.Thread(target=_listen, args=(sys.stdin.buffer, requests), daemon=True).start()
-    worker = Worker(requests.get())
+
+    def reply(message: Any) -> None:
+        pickle.dump(message, replies)
+        replies.flush()
+
+    worker = Worker(requests.get(), Teller(reply))
     while True:
         name, arguments = requests.get()
-        pickle.dump(_answer(getattr(worker, name), arguments), replies)
-        replies.flush()
+        reply(_answer(getattr(worker, name), arguments))
 
 
 def _listen(stream: BinaryIO, requests: queue.Queue[Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -50,7 +51,8 @@ _outputs = partial(option, rich_help_panel="What is written")
 def bench(
     context: typer.Context,
     model: Annotated[
-        list[str] | None, _what(help=f"A model; may be repeated, as may the next ones. \\[default: {DEFAULT_MODEL}]")
+        list[str] | None,
+        _what(metavar="MODEL", help=f"A model; may be repeated, as may the next ones. \\[default: {DEFAULT_MODEL}]"),
     ] = None,
     what: Annotated[
         list[Measured] | None,
@@ -119,7 +121,7 @@ def bench(
 
         tell_environment(terminal, as_json=as_json)
         return
-    _check(plot, store, all_backends, backend)
+    _check(plot, store, csv, _measured(what), everywhere=all_backends and bool(backend))
 
     from lesionctl.bench.bench import BenchOptions
     from lesionctl.bench.bench import bench as run
@@ -155,14 +157,22 @@ def bench(
             show_comparison(comparison, terminal)
     _write_files(result, csv, plot)
     if result.failed:
-        reasons = "\n".join(f"  {row.case.label}: {row.reason}" for row in result.failed)
-        raise SomeCasesFailed(f"{len(result.failed)} of {len(result.rows)} cases could not be measured:\n{reasons}")
+        reasons = "\n".join(f"  {case.label}: {reason}" for case, reason in result.failed)
+        total = len(result.rows) + len(result.stages)
+        raise SomeCasesFailed(f"{len(result.failed)} of {total} cases could not be measured:\n{reasons}")
 
 
-def _check(plot: Path | None, store: Path | None, all_backends: bool, backends: Sequence[Backend] | None) -> None:
+def _check(plot: Path | None, store: Path | None, csv: Path | None, what: Sequence[What], *, everywhere: bool) -> None:
     """What is known to fail at the end is said at the beginning."""
-    if all_backends and backends:
+    from lesionctl.bench.case import What
+
+    if everywhere:
         raise UsageError("--all-backends and --backend exclude each other")
+    for name, file in (("--plot", plot), ("--csv", csv)):
+        if file and (file.is_dir() or not os.access(file.absolute().parent, os.W_OK)):
+            raise UsageError(f"{name} {file}: no such file can be written", hint="name a file in a folder of your own")
+    if store and not set(what) - {What.TRAIN, What.STAGES}:
+        raise UsageError("--store scores the network and predict", hint="add --what network or --what predict")
     if plot and not store:
         raise UsageError("--plot draws speed against Dice", hint="give the prepared set to score on: --store STORE")
     if plot and importlib.util.find_spec("matplotlib") is None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _LEAST_SPAN = 0.02  # of Dice: differences of thousandths are not to fill the axis
 _MOST_TICKS = 7
 _TITLE_LETTERS = 58
+_LEGEND_LETTERS = 56
+_MODEL_LETTERS = 46  # of a name; a longer one loses its middle
 _GAP = 6.0  # points between a mark and its number
 # Above or below the mark, beside it, across, then farther away: where a number may stand, the best first.
 _SIDES = ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))
@@ -63,24 +65,29 @@ def speed_plot(points: Sequence[SpeedPoint], dice_label: str = "mean per image",
     """
     models = list(dict.fromkeys(point.model for point in points))
     lines = [*textwrap.wrap(title, _TITLE_LETTERS), *textwrap.wrap(f"Dice: {dice_label}", _TITLE_LETTERS)]
-    with new_figure(3.5 + 0.2 * len(lines) + 0.215 * len(points)) as (figure, (axes,)):
+    told = [_tell(number, point) for number, point in enumerate(points, 1)]
+    rows = sum(text.count("\n") + 1 for text in told)
+    with new_figure(3.5 + 0.2 * len(lines) + 0.215 * rows) as (figure, (axes,)):
         marks = [_draw(axes, point, models.index(point.model)) for point in points]
         _set_speeds(axes, points)
         _set_dice(axes, points)
         axes.set_xlabel("pictures per second, logarithmic")
         axes.set_ylabel("Dice")
         axes.set_title("\n".join(lines))
-        add_legend(figure, marks, [_tell(number, point) for number, point in enumerate(points, 1)])
+        add_legend(figure, marks, told)
         figure.draw_without_rendering()  # where everything stands is known only once it is laid out
         _add_numbers(figure, axes, points)
     return figure
 
 
 def _tell(number: int, point: SpeedPoint) -> str:
-    name = " · ".join(filter(None, (point.model, point.label)))
+    """What the legend says of a point: where that is long, in several lines that end between words."""
+    names = [shown_name(name, _MODEL_LETTERS) for name in (point.model, point.label) if name]
     speed = point.images_per_second
     told = f"{speed:,.0f}" if speed >= 100 else f"{speed:.3g}"
-    return f"{number}  {shown_name(name, 40)} · {told}/s · {point.dice:.4f}"
+    joined = "\N{NO-BREAK SPACE}· ".join([*names, f"{told}/s", f"{point.dice:.4f}"])
+    lines = textwrap.wrap(joined, _LEGEND_LETTERS, subsequent_indent="    ", break_on_hyphens=False)
+    return f"{number}  " + "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def _draw(axes: Axes, point: SpeedPoint, side: int) -> Any:
@@ -122,7 +129,7 @@ def _set_dice(axes: Axes, points: Sequence[SpeedPoint]) -> None:
     ends = [end for point in points for end in (point.dice, *(point.dice_interval or ()))]
     low, high = min(ends), max(ends)
     room = max(0.15 * (high - low), (_LEAST_SPAN - (high - low)) / 2)
-    axes.set_ylim(low - room, high + room)
+    axes.set_ylim(max(low - room, -0.005), min(high + room, 1.005))  # half a mark beyond what a Dice may be
     axes.locator_params(axis="y", nbins=6)
     axes.yaxis.set_major_formatter("{x:.3f}" if high - low + 2 * room < 0.06 else "{x:.2f}")
 

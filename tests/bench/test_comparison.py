@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -138,6 +140,25 @@ def test_what_else_has_changed_is_said():
         "gpus: NVIDIA H200, before none",
         "nvidia_driver: not known, before 570.86",
     } <= set(found.remarks)
+
+
+@pytest.mark.parametrize(("now", "before", "is_another"), [("a", "a", False), ("a", "b", True), ("a", "", False)])
+def test_another_model_is_told_by_its_file(now, before, is_another):
+    (change,) = compare(_result(_row(0.1, digest=now)), _result(_row(0.1, digest=before))).changes
+    assert change.remarks == (("'lesion-s' is another model than before",) if is_another else ())
+
+
+def test_predictions_from_other_pictures_have_no_verdict():
+    def run(digest, drawn):
+        rows = [_row(0.1), replace(_row(0.1), case=replace(_row(0.1).case, what=What.PREDICT_ALL))]
+        pictures = {"count": 2, "drawn": drawn, "bytes": 3_000_000, "digest": digest}
+        return replace(_result(*rows), pictures=pictures)
+
+    same, other = compare(run("a" * 9, True), run("a" * 9, True)), compare(run("a" * 9, True), run("b" * 9, False))
+    assert [change.verdict for change in same.changes] == [Verdict.NOISE] * 2
+    assert [change.verdict for change in other.changes] == [Verdict.NOISE, None]
+    assert "other pictures than before" in other.changes[1].remarks[0]
+    assert other.remarks[0] == "pictures: 2 drawn, 3.0 MB, aaaaaaaa, before 2 of one's own, 3.0 MB, bbbbbbbb"
 
 
 def test_a_machine_that_has_become_slower_is_told_from_the_cases():

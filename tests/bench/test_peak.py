@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import pytest
 import torch
 
@@ -143,3 +145,20 @@ def test_the_share_of_the_peak_is_that_of_operations_and_of_bytes(options, expec
 def test_numbers_of_two_bytes_take_half_the_bandwidth():
     halves = Peak(1e9, 1e8, 2, "")
     assert share(10, WORK, halves).to_dict() == {"of_operations": 0.1, "of_bandwidth": pytest.approx(0.2)}
+
+
+def test_on_one_of_several_gpus_it_is_the_current_one_whose_events_are_recorded(monkeypatch):
+    current = []
+
+    @contextmanager
+    def device(there):
+        current.append(str(there))
+        yield
+        current.pop()
+
+    monkeypatch.setattr(torch, "empty", lambda *_, **__: None)
+    monkeypatch.setattr(torch.cuda, "device", device)
+    monkeypatch.setattr(module, "_product", lambda *_: (16, 1.0 if current == ["cuda:1"] else 0.0))
+    monkeypatch.setattr(module, "_copy", lambda *_: (16, 1.0 if current == ["cuda:1"] else 0.0))
+    peak = measure_peak("cuda:1", Precision.BF16, 1)
+    assert (peak.operations_per_second, peak.bytes_per_second) == (1.0, 1.0)

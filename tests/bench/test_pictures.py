@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lesionctl.bench.pictures import SIZES, draw_pictures
+from lesionctl.bench.pictures import SIZES, describe_pictures, draw_pictures
 from lesionctl.imaging.decode import decode
 
 FEW = ((300, 200), (1100, 800), (120, 90))
@@ -33,3 +33,17 @@ def test_the_sizes_are_those_of_the_real_sets():
     assert len(SIZES) == 24
     assert (round(float(np.median(megapixels)), 1), round(float(megapixels.mean()), 1)) == (2.4, 4.8)
     assert (round(float(megapixels.min()), 1), round(float(megapixels.max()))) == (0.3, 12)
+
+
+def test_pictures_are_told_apart_by_names_and_sizes_in_any_order_and_folder(tmp_path):
+    def of(folder, **sizes):
+        (tmp_path / folder).mkdir()
+        paths = [tmp_path / folder / name for name in sizes]
+        for path, size in zip(paths, sizes.values(), strict=True):
+            path.write_bytes(bytes(size))
+        return describe_pictures(paths, drawn=False)
+
+    one = of("one", a=3, b=4)
+    assert one == of("again", b=4, a=3)
+    assert (one["count"], one["bytes"], one["drawn"]) == (2, 7, False)
+    assert len({each["digest"] for each in (one, of("larger", a=3, b=5), of("renamed", a=3, c=4))}) == 3

@@ -9,10 +9,11 @@ from lesionctl.bench.quality import Quality, dice_of
 from lesionctl.dataset.exposure import Exposure
 from lesionctl.dataset.samples import Split
 from lesionctl.dataset.store import open_store
-from lesionctl.errors import GateError
+from lesionctl.errors import BadFile, GateError, SomeInputsFailed
 from lesionctl.imaging.decode import decode
 from lesionctl.nets.model_spec import ModelSpec
 from lesionctl.nets.spec import UNetSpec
+from lesionctl.runtime import stream
 from lesionctl.runtime.segmenter import Segmenter
 
 
@@ -86,3 +87,26 @@ def test_some_pictures_are_spread_over_the_split(store_path, make_dark):
 def test_it_goes_through_json_unchanged(store_path, make_dark):
     found = dice_of(make_dark(1), store_path)
     assert Quality.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+
+
+@pytest.mark.parametrize("unreadable", [1, 3])
+def test_pictures_that_cannot_be_read_are_told_and_where_none_can_it_is_an_error(
+    store_path, make_dark, monkeypatch, unreadable
+):
+    store = open_store(store_path)
+    gone = {store.samples[row].image for row in store.rows(Split.TEST)[:unreadable]}
+
+    def decode_or_not(path, *sizes):
+        if path in gone:
+            raise BadFile(path, "cannot be read (No such file or directory)")
+        return decode(path, *sizes)
+
+    monkeypatch.setattr(stream, "decode", decode_or_not)
+    if unreadable == 3:
+        with pytest.raises(SomeInputsFailed, match="3 of 3 inputs failed, none is done"):
+            dice_of(make_dark(0), store_path)
+        return
+    found = dice_of(make_dark(0), store_path)
+    assert (found.failed, found.pictures) == (1, 3)
+    assert found.remarks[-1].startswith(f"1 of 3 pictures of {store_path} could not be used, and count as ones in")
+    assert found.remarks[-1].endswith(f"{gone.pop()}: cannot be read (No such file or directory)")

@@ -18,7 +18,9 @@ WORK = {"parameters": 10, "multiply_adds": 1000, "moved": 5, "moved_once": 1, "f
 def result(make_row):
     row = make_row(work=WORK, device_turns=((0.25,),), share={"of_operations": 0.5, "of_bandwidth": None})
     failed = make_row(case=replace(row.case, what=What.TRAIN), runs_on="", turns=(), reason="out of memory")
-    return BenchResult({"torch": "2"}, (row, failed), ({"bound": "decode"},))
+    pictures = {"count": 3, "drawn": True, "bytes": 9, "digest": "ab"}
+    environment = {"torch": "2", "gpus": ["A", "B"]}
+    return BenchResult(environment, (row, failed), ({"bound": "decode"},), pictures)
 
 
 def test_a_result_comes_back_from_json_as_it_was(result, tmp_path):
@@ -38,7 +40,9 @@ def test_json_has_the_samples_and_the_figures_that_follow_from_them(result):
 
 
 def test_what_failed_is_told_apart(result):
-    assert [row.reason for row in result.failed] == ["out of memory"]
+    assert [(case.what, reason) for case, reason in result.failed] == [("train", "out of memory")]
+    stages = {"case": replace(result.rows[0].case, what=What.STAGES).to_dict(), "reason": "bad.jpg"}
+    assert [reason for _, reason in replace(result, stages=(stages,)).failed] == ["out of memory", "bad.jpg"]
     assert result.base_of(result.rows[0]) is result.rows[0]
     assert result.base_of(result.rows[1]) is None
 
@@ -49,6 +53,8 @@ def test_csv_has_a_line_for_each_case_with_the_same_columns(result):
         "network", "4.0", "10", "250.0",
     )  # fmt: skip
     assert (second["reason"], second["images_per_second"]) == ("out of memory", "")
+    assert (first["environment_torch"], first["environment_gpus"]) == ("2", "A; B")
+    assert replace(result, rows=()).to_csv() == result.to_csv().splitlines(keepends=True)[0]
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", "no json", '{"schema": 2, "environment": {}, "cases": []}'])

@@ -8,6 +8,8 @@ from lesionctl.bench.process import CaseFailed
 from lesionctl.bench.turns import Refused, measure_in_turn
 from lesionctl.bench.worker import Memory, Refusal, Started, Turn
 from lesionctl.errors import ExitCode
+from lesionctl.runtime.backend import Backend
+from lesionctl.runtime.precision import Precision
 
 
 class FakeProcess:
@@ -15,7 +17,8 @@ class FakeProcess:
 
     began = 100.0
 
-    def __init__(self, case, log, *, starts=True, dies_in=None):
+    def __init__(self, case, log, *, starts=True, dies_in=None, runs_on="torch fp32 cpu"):
+        self.runs_on = runs_on
         self.case, self.log, self.starts, self.dies_in = case, log, starts, dies_in
         self.turns = 0
         self.ended = False
@@ -26,7 +29,7 @@ class FakeProcess:
         if name == "start":
             if not self.starts:
                 raise CaseFailed(Refusal("no such device", "use another", ExitCode.USAGE, is_lack=True))
-            return Started("torch fp32 cpu", 2, 101.5)
+            return Started(self.runs_on, 2, 101.5)
         if name == "memory":
             return Memory(1000.0, None)
         self.turns += 1
@@ -111,3 +114,28 @@ def test_with_room_for_all_they_are_one_group(measure):
     rows, order, _ = measure("abc", repeats=1, available=2.1e9)
     assert "".join(order) == "abc"
     assert [row.first_turn for row in rows] == [0, 0, 0]
+
+
+def test_what_runs_as_another_case_does_is_measured_once_where_that_is_wanted(monkeypatch):
+    monkeypatch.setattr(turns_module, "memory_for_this_process", lambda: None)
+    cases = [
+        Case(What.NETWORK, "m.onnx", Backend.OPENVINO, precision, batch_size=batch)
+        for batch in (1, 8)
+        for precision in (Precision.FP32, Precision.BF16)
+    ]
+    processes = []
+
+    def begin(case):
+        processes.append(FakeProcess(case, [], runs_on="openvino int8 cpu"))
+        return processes[-1]
+
+    def measure(each_once):
+        return measure_in_turn(cases, begin, 1, Steps(), lambda row, _: row, each_once=each_once)
+
+    first, twin, other_batch, _ = measure(each_once=True)
+    assert (first.case, other_batch.case) == (cases[0], cases[2])
+    assert isinstance(twin, Refused)
+    assert twin.error.is_lack
+    assert twin.error.what == "it runs as openvino int8 cpu, as with --precision fp32"
+    assert all(process.ended for process in processes)
+    assert not any(isinstance(outcome, Refused) for outcome in measure(each_once=False))

@@ -37,6 +37,20 @@ def test_each_case_is_numbered_and_told_with_both_figures(inline):
     assert {"1", "2", "3", "4", "5"} <= set(svg.words)
 
 
+def test_a_long_name_goes_on_in_the_next_line_at_a_word(inline):
+    names = ["lesion-s-int8-calibrated.onnx", "onnxruntime int8 cpu batch 8", "m" * 60]
+    points = [SpeedPoint(names[0], names[1], 31, 0.9163), SpeedPoint(names[2], "torch fp32", 3, 0.5)]
+    words = set(inline(speed_plot(points)).words)
+    assert {"1  lesion-s-int8-calibrated.onnx · onnxruntime int8 cpu", "    batch 8 · 31/s · 0.9163"} <= words
+    assert any("…" in word for word in words)  # no word is that long
+
+
+def test_a_dice_of_nothing_is_not_drawn_below_nothing():
+    low, high = speed_plot([SpeedPoint("m", "", 1, 0.0)]).axes[0].get_ylim()
+    assert low == -0.005
+    assert high == pytest.approx(0.01)
+
+
 def test_models_are_told_apart_by_colour_and_intervals_are_bars(inline):
     svg = inline(speed_plot(CASES))
     assert svg.lines(COLOURS[0]) == 4 + 1  # four intervals of Dice and one of speed
