@@ -36,7 +36,7 @@ def fetch(
         list[str] | None,
         option(
             "--encoder",
-            metavar="NAME",
+            metavar="ENCODER",
             envvar="LESIONCTL_FETCH_ENCODER",
             help="Put the weights of a timm encoder into the cache.",
         ),

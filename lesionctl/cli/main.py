@@ -13,6 +13,9 @@ import typer
 
 from lesionctl import __version__
 from lesionctl.cli.bench import bench
+from lesionctl.cli.completion.answer import ASKED_BY_A_SHELL, answer
+from lesionctl.cli.completion.scripts import Shell
+from lesionctl.cli.documents.program import describe
 from lesionctl.cli.eval import evaluate
 from lesionctl.cli.export import export
 from lesionctl.cli.fetch import fetch
@@ -29,6 +32,7 @@ app = typer.Typer(
     name="lesionctl",
     help="Find the outline of a skin lesion in dermoscopic photographs.\n\nFor research; not a medical device.",
     no_args_is_help=True,
+    add_completion=False,  # lesionctl.cli.completion: files by their kinds, and one start of the program for each TAB
     pretty_exceptions_enable=False,
     context_settings={"auto_envvar_prefix": "LESIONCTL", "help_option_names": ["-h", "--help"]},
 )
@@ -47,6 +51,24 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _show_completion(shell: Shell | None) -> None:
+    if shell is not None:
+        Terminal().line(shell.script.rstrip("\n"))
+        raise typer.Exit
+
+
+def _install_completion(wanted: bool) -> None:
+    if wanted:
+        from lesionctl.cli.completion.install import install, shell_in_use
+
+        shell = shell_in_use()
+        script, start = install(shell)
+        terminal = Terminal()
+        terminal.line(str(script))
+        terminal.say(f"{shell} completes lesionctl from its next start on{f', told by {start}' if start else ''}")
+        raise typer.Exit
+
+
 @app.callback()
 def global_options(
     context: typer.Context,
@@ -60,6 +82,19 @@ def global_options(
     _version: Annotated[
         bool, flag("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    _install: Annotated[
+        bool,
+        flag(
+            "--install-completion",
+            callback=_install_completion,
+            is_eager=True,
+            help="Let TAB complete the program's words in the shell in use, and exit.",
+        ),
+    ] = False,
+    _show: Annotated[
+        Shell | None,
+        option("--show-completion", callback=_show_completion, is_eager=True, help="Print a shell's script for it."),
+    ] = None,
 ) -> None:
     """Set up what every subcommand uses; a value typed beats a variable, which beats a file."""
     terminal = terminal_of(context)
@@ -92,6 +127,10 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name that is no text leaves as it came
         sys.stdout.reconfigure(errors="surrogateescape")
     try:
+        if ASKED_BY_A_SHELL in os.environ:
+            for line in answer(describe(app), sys.argv[1:]):
+                terminal.line(line)
+            return
         app(obj=terminal)
     except LesionctlError as error:
         terminal.error(error)

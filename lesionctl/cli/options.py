@@ -19,7 +19,10 @@ option = partial(typer.Option, show_envvar=False)
 # A flag takes no value, so there is none to name.
 flag = partial(option, metavar="")
 
-Device = Annotated[str, option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel="Computing")]
+# What TAB offers for a value is read from its metavar, see lesionctl.cli.completion.values.
+Device = Annotated[
+    str, option(metavar="auto|cpu|cuda|cuda:N|mps", help="Where it is computed.", rich_help_panel="Computing")
+]
 
 PrecisionOption = Annotated[
     Precision,
@@ -37,8 +40,9 @@ BackendOption = Annotated[
 Models = Annotated[
     list[str] | None,
     option(
+        metavar="MODEL",
         help="A model file, a run or folds directory, or the name of a bundled model; repeated, they answer together. "
-        f"\\[default: {DEFAULT_MODEL}]"
+        f"\\[default: {DEFAULT_MODEL}]",
     ),
 ]
 

@@ -126,7 +126,10 @@ def predict(
 
     terminal = terminal_of(context)
     share = _share(shard, terminal)
-    own = OwnFiles(file for file in (csv, polygons, contact_sheet) if file is not None)
+    about_all = [file for file in (csv, polygons, contact_sheet) if file is not None]
+    own = OwnFiles(about_all)
+    if len(set(map(own.real_path, about_all))) < len(about_all):
+        raise UsageError("two of --csv, --polygons and --contact-sheet name the same file")
     found = find_inputs(inputs or [], recursive=recursive, files_from=files_from, null=null, own=own)
     jobs = plan_jobs(found, out, Outputs(overlay, probabilities), own)
     if own.left_out:

@@ -47,7 +47,9 @@ def train(
     ] = None,
     dry_run: Annotated[bool, _plan_flag("--dry-run", help="Print the plan and stop; with --auto.")] = False,
     arch: Annotated[Arch, _net(help="What kind of network.")] = _DEFAULT.arch,
-    encoder: Annotated[str | None, _net(help="Start from any timm encoder that offers feature maps.")] = None,
+    encoder: Annotated[
+        str | None, _net(metavar="ENCODER", help="Start from any timm encoder that offers feature maps.")
+    ] = None,
     encoder_weights: Annotated[
         str | None,
         _net(

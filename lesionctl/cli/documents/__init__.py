@@ -1,0 +1,1 @@
+"""What is written of the program from the program itself: man pages and completion scripts."""
