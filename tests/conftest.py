@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from PIL import Image as Pillow
+from warm_program import WarmProgram
 
 from lesionctl.fetch.demo import draw_demo
 from lesionctl.imaging.masks import encode_mask
@@ -45,6 +47,17 @@ def write_pair():
         mask_path.write_bytes(encode_mask(mask))
 
     return write
+
+
+@pytest.fixture(scope="session")
+def warm_program(tmp_path_factory):
+    """A process that has the program's libraries loaded, to be forked; None where that is not safe."""
+    if sys.platform != "linux":
+        yield None
+        return
+    program = WarmProgram(tmp_path_factory.mktemp("warm"))
+    yield program
+    program.close()
 
 
 @pytest.fixture(scope="session")

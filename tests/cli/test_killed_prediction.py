@@ -8,8 +8,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -39,17 +37,20 @@ def masks(folder):
 class Program:
     """A command whose masks, rows and outlines are known."""
 
-    def __init__(self, folder, scans, model_file, *words):
+    def __init__(self, start, folder, scans, model_file, *words):
+        self.start = start
         self.folder = folder
         self.words = [
-            *(sys.executable, "-m", "lesionctl", "predict", str(scans), "--model", str(model_file)),
+            *("predict", scans, "--model", model_file),
             *("--batch-size", "4", "--csv", "rows.csv", "--polygons", "lesions.json", "--backend", "torch", *words),
         ]
 
     def run(self, out):
-        return subprocess.run(
-            [*self.words, "--out", str(out)], cwd=self.folder, check=True, capture_output=True, text=True
-        )
+        """Predict to the end; returns what was said on stdout."""
+        process = self.start(*self.words, "--out", out)
+        said, logged = process.communicate(timeout=300)
+        assert process.returncode == 0, logged
+        return said
 
     def table(self):
         return (self.folder / "rows.csv").read_text().splitlines()
@@ -59,11 +60,8 @@ class Program:
 
     def kill(self, seconds, number, chance):
         """Begin to predict and end it within `seconds`; returns whether it was cut short."""
-        process = subprocess.Popen(
-            [*self.words, "--out", "masks"], cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        # Most of the time goes by before the first mask: later moments are the more instructive ones.
-        time.sleep(seconds * (0.5 + 0.5 * chance.random()) * (1 if number else 0.9))
+        process = self.start(*self.words, "--out", "masks")
+        time.sleep(seconds * (0.1 + 0.6 * chance.random()))
         is_asked = number % 3 == 2
         process.send_signal(signal.SIGTERM if is_asked else signal.SIGKILL)
         code = process.wait()
@@ -73,11 +71,11 @@ class Program:
 
 
 @pytest.fixture
-def whole(scans, model_file, tmp_path):
+def whole(start_lesionctl, scans, model_file, tmp_path):
     """A function that runs a command undisturbed: it, its seconds, masks, rows and outlines."""
 
     def run(*words):
-        program = Program(tmp_path, scans, model_file, *words)
+        program = Program(start_lesionctl, tmp_path, scans, model_file, *words)
         began = time.monotonic()
         program.run(tmp_path / "whole")
         seconds = time.monotonic() - began
@@ -93,7 +91,7 @@ def check_the_end(program, expected, table, outlines):
     """One more run, to its end, makes all that an undisturbed one makes."""
     out = program.folder / "masks"
     last = program.run("masks")
-    assert len(last.stdout.splitlines()) == PICTURES
+    assert len(last.splitlines()) == PICTURES
     assert masks(out) == expected
     for path in out.glob("*.png"):
         read_mask(path, strict=True)
@@ -120,10 +118,12 @@ def test_kills_at_any_moment_cost_nothing_but_time(whole, tmp_path):
     check_the_end(program, expected, table, outlines)
 
 
-def test_kills_while_masks_of_another_recipe_are_replaced_never_pass_one_off_as_new(whole, scans, model_file, tmp_path):
+def test_kills_while_masks_of_another_recipe_are_replaced_never_pass_one_off_as_new(
+    whole, start_lesionctl, scans, model_file, tmp_path
+):
     # With random weights the views agree on many masks: the format makes each file another one.
     program, seconds, expected, table, outlines = whole("--tta", "--skip-existing", "--mask-format", "1-bit")
-    Program(tmp_path, scans, model_file).run("masks")
+    Program(start_lesionctl, tmp_path, scans, model_file).run("masks")
     older = masks(tmp_path / "masks")
     assert older.keys() == expected.keys()
     assert not any(older[name] == expected[name] for name in older)

@@ -8,8 +8,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -20,7 +18,7 @@ KILLS = int(os.environ.get("LESIONCTL_TEST_KILLS", "4"))
 
 
 @pytest.fixture
-def start(store_path, tiny_options):
+def start(start_lesionctl, store_path, tiny_options):
     """A function that starts the real program: 12 epochs of 7 steps, with a state on disk about every second step."""
     options = {
         "encoder": tiny_options.encoder,
@@ -38,11 +36,7 @@ def start(store_path, tiny_options):
     }
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
 
-    def run(out):
-        command = [sys.executable, "-m", "lesionctl", "train", str(store_path), *words, "--out", str(out)]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    return run
+    return lambda out: start_lesionctl("train", store_path, *words, "--out", out)
 
 
 def test_killed_at_random_moments_it_ends_with_the_same_weights_to_the_bit(start, tmp_path):

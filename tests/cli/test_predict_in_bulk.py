@@ -54,8 +54,28 @@ def test_what_was_written_into_the_folder_of_the_pictures_is_no_picture_of_the_n
     assert sorted(path for path in scans.iterdir() if path.is_file()) == made
     assert len(table(scans / "rows.csv")) == 4
 
+    # Another command, which writes none of these, knows them all the same.
+    other = lesionctl("predict", "scans", "--out", "masks", "--model", model_file)
+    assert (other.returncode, len(other.stdout.splitlines())) == (0, 4)
+
     elsewhere = lesionctl("predict", "scans/DEMO_0000000_segmentation.png", "--out", "masks", "--model", model_file)
     assert elsewhere.stdout.splitlines() == ["masks/DEMO_0000000_segmentation_segmentation.png"]
+
+
+def test_no_file_of_somebody_else_is_written_over(lesionctl, scans, model_file):
+    theirs = [scans / "DEMO_0000000_overlay.jpg", scans / "look.png"]
+    for path in theirs:
+        shutil.copy(scans / "DEMO_0000002.jpg", path)
+    for words, what in (
+        (("scans", "--out", "scans", "--overlay"), "would be written over it"),
+        (("scans/DEMO_0000000.jpg", "--out", "scans", "--overlay"), "nothing says that this program made it"),
+        (("scans", "--out", "masks", "--contact-sheet", "scans/look.png"), "is no contact sheet of this program"),
+        (("scans", "--out", "masks", "--csv", "rows", "--polygons", "./rows"), "name the same file"),
+    ):
+        refused = lesionctl("predict", *words, "--model", model_file)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert what in refused.stderr
+    assert {path.read_bytes() for path in theirs} == {(scans / "DEMO_0000002.jpg").read_bytes()}
 
 
 def test_a_run_of_all_and_one_of_a_share_are_not_at_work_together(lesionctl, scans, model_file, tmp_path):

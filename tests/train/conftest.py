@@ -16,6 +16,7 @@ import torch
 from lesionctl.errors import Interrupted
 from lesionctl.progress import Silent
 from lesionctl.train.loop import train
+from lesionctl.train.record import run_record
 
 
 class StopAfter(Silent):
@@ -40,6 +41,15 @@ class StopAfter(Silent):
 
     def say(self, message):
         self.said.append(message)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_curves(request):
+    """Trainings draw no curves, which takes a third of the time of a tiny one; what draws them is tested beside it."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.path.parent.name != "record":
+            patch.setattr(run_record, "write_curves", lambda *_: None)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -90,17 +100,22 @@ def places_of_slurm():
 
 
 @pytest.fixture(scope="session")
-def two_processes():
+def two_processes(warm_program):
     """A context in which a test file runs as a program twice, started as by one of the launchers; both then end."""
+
+    def start_one(file, arguments, environ):
+        if warm_program is not None:
+            return warm_program.start(arguments, environ, file=file)
+        pipe = subprocess.PIPE
+        return subprocess.Popen([sys.executable, file, *arguments], env=environ, stdout=pipe, stderr=pipe, text=True)
 
     @contextmanager
     def start(file, *arguments, launcher="torchrun"):
-        command, started = [sys.executable, file, *map(str, arguments)], []
+        started = []
         with {"torchrun": places_of_torchrun, "slurm": places_of_slurm}[launcher]() as places:
             try:
                 for place in places:
-                    environ, pipe = {**os.environ, **place}, subprocess.PIPE
-                    started.append(subprocess.Popen(command, env=environ, stdout=pipe, stderr=pipe, text=True))
+                    started.append(start_one(file, list(map(str, arguments)), {**os.environ, **place}))
                 yield started
             finally:
                 for process in started:
