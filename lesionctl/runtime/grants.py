@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from lesionctl.runtime.control_groups import groups_around
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,25 +65,6 @@ def memory_limit(root: Path = _ROOT, environ: Mapping[str, str] = os.environ) ->
 
 def _texts(root: Path, name: str, controller: str, old_name: str) -> Iterator[str]:
     """What a file says in each control group around this process: `name` in version 2, `old_name` in version 1."""
-    mount = root / "sys/fs/cgroup"
-    try:
-        entries = [line.split(":", 2) for line in (root / "proc/self/cgroup").read_text().splitlines()]
-    except OSError:  # not Linux
-        return
-    for number, controllers, group in entries:
-        if number == "0":
-            yield from _upwards(mount, group, name)
-        elif controller in controllers.split(","):
-            yield from _upwards(mount / controller, group, old_name)
-
-
-def _upwards(mount: Path, group: str, name: str) -> Iterator[str]:
-    # Inside a container the group's own directory may be the mount itself, so a level that is not there is passed over.
-    inner = mount / group.strip("/")
-    for level in (inner, *inner.parents):
-        if not level.is_relative_to(mount):
-            return
-        try:
-            yield (level / name).read_text().strip()
-        except OSError:
-            continue
+    for directory, version in groups_around(controller, root):
+        with suppress(OSError):
+            yield (directory / (name if version > 1 else old_name)).read_text().strip()

@@ -6,8 +6,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lesionctl.runtime.control_groups import groups_around
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+# By version of the control groups: the files of limit and usage, and what in `memory.stat` counts as free.
+_NAMES = {
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    2: ("memory.max", "memory.current", "inactive_file"),
+}
 
 
 def memory_for_this_process(root: Path = Path("/"), environ: Mapping[str, str] = os.environ) -> int | None:
@@ -53,28 +61,11 @@ def _resident(root: Path) -> int:
 
 def _free_of_groups(root: Path) -> Iterator[int]:
     """What each control group around this process leaves, in bytes."""
-    mount = root / "sys/fs/cgroup"
-    try:
-        entries = [line.split(":", 2) for line in (root / "proc/self/cgroup").read_text().splitlines()]
-    except OSError:  # not Linux
-        return
-    for number, controllers, group in entries:
-        if number == "0":
-            yield from _free_of_group(mount, group, "memory.max", "memory.current", "inactive_file")
-        elif "memory" in controllers.split(","):
-            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-            yield from _free_of_group(mount / "memory", group, *names)
-
-
-def _free_of_group(mount: Path, group: str, limit: str, usage: str, cache: str) -> Iterator[int]:
-    # Inside a container the group's own directory may be the mount itself, so a level that is not there is passed over.
-    inner = mount / group.strip("/")
-    for level in (inner, *inner.parents):
-        if not level.is_relative_to(mount):
-            return
+    for directory, version in groups_around("memory", root):
+        limit, usage, cache = _NAMES[version]
         try:
-            most, used = (level / limit).read_text().strip(), int((level / usage).read_text())
-            stat = dict(line.split() for line in (level / "memory.stat").read_text().splitlines())
+            most, used = (directory / limit).read_text().strip(), int((directory / usage).read_text())
+            stat = dict(line.split() for line in (directory / "memory.stat").read_text().splitlines())
         except (OSError, ValueError):
             continue
         if most != "max":

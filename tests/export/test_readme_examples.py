@@ -18,6 +18,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from chromium import start_chromium
 from PIL import Image
 
 import lesionctl
@@ -33,7 +34,6 @@ from lesionctl.scoring.overlap import dice
 README = Path(__file__).parents[2] / "README.md"
 HEADING = "\n#### An exported model in other programs\n"
 
-BROWSER_REQUIRED = os.environ.get("LESIONCTL_TEST_BROWSER") == "required"
 ORT_WEB = os.environ.get("LESIONCTL_TEST_ORT_WEB")
 """The unpacked npm package onnxruntime-web, for running the page with it."""
 
@@ -46,8 +46,6 @@ NOT_NEEDED = {"lesionctl", "cv2", "torch", "onnx"}
 
 TURNED = 6
 """EXIF: the picture is to be turned by a quarter."""
-
-CHROMIUM = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 
 COLLECT_ERRORS = """
 errors = [];
@@ -263,26 +261,11 @@ def test_the_script_of_the_page_is_javascript(script, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def give_up(reason):
-    if BROWSER_REQUIRED:
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="module")
 def browser():
     """One Chromium for all tests."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        give_up("playwright is not installed")
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
-        give_up("there is no chromium")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=[*CHROMIUM, "--disable-sync"])
+    with start_chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture(scope="module", params=["stand-in", "onnxruntime-web"])

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from chromium import start_chromium
 from PIL import Image
 
 from lesionctl.evaluate.report.report import write_reports
 
-REQUIRED = os.environ.get("LESIONCTL_TEST_BROWSER") == "required"
 MORE = [Path(name) for name in os.environ.get("LESIONCTL_TEST_REPORTS", "").split(os.pathsep) if name]
 
 LONGEST_OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
@@ -41,29 +40,11 @@ CONTRASTS = """() => {
 }"""
 
 
-def give_up(reason):
-    if REQUIRED:
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="module")
 def browser():
     """One Chromium for all tests."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        give_up("playwright is not installed")
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
-        give_up("there is no chromium")
-    quiet = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=chromium, args=[*quiet, "--disable-component-update", "--disable-sync"]
-        )
+    with start_chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
