@@ -43,6 +43,7 @@ class Case:
         threads: Processors that it may use; what the program takes by itself where it is 0.
         compiled: Whether torch compiles the whole model.
         channels_last: Whether torch keeps pictures and weights with their channels last.
+        size: Side of the network's square input, in pixels; the model's own where it is 0.
     """
 
     what: What
@@ -54,6 +55,7 @@ class Case:
     threads: int = 0
     compiled: bool = False
     channels_last: bool = True
+    size: int = 0
 
     @property
     def label(self) -> str:
@@ -65,6 +67,7 @@ class Case:
     def variant(self) -> list[str]:
         """In what it differs from what `predict` does, in words."""
         return [
+            *([f"at {self.size} px"] if self.size else []),
             *(["compiled"] if self.compiled else []),
             *([] if self.channels_last else ["contiguous"]),
             *([f"{self.threads} thread{'s' if self.threads > 1 else ''}"] if self.threads else []),
@@ -76,7 +79,7 @@ class Case:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Case:
-        """From what `to_dict` gave."""
+        """From what `to_dict` gave, now or when there was no size to choose."""
         words = {
             "what": What(values["what"]),
             "backend": Backend(values["backend"]),

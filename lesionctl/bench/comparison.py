@@ -161,8 +161,8 @@ def relative_speed(row: Row, base: Row) -> Estimate | None:
 def compare(now: BenchResult, before: BenchResult) -> Comparison:
     """Say what has changed since an earlier run.
 
-    Rows belong together where their cases are equal: what, model, backend, precision, device, batch, threads, compiled
-    and layout, as they were asked for.
+    Rows belong together where their cases are equal: what, model, backend, precision, device, batch, threads, compiled,
+    layout and size, as they were asked for.
 
     Args:
         now: A run.

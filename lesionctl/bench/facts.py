@@ -30,19 +30,19 @@ _ARITHMETIC = {What.NETWORK, What.TRAIN}
 
 
 class Facts:
-    """What a case's process can tell once it is measured; the work is asked for once of each model."""
+    """What a case's process can tell once it is measured; the work is asked for once of each model at each size."""
 
     def __init__(self) -> None:
-        self._work: dict[str, Work] = {}
+        self._work: dict[tuple[str, int], Work] = {}
 
     def add_to(self, row: Row, process: CaseProcess) -> Row:
         """The row with its network's work and, of training, how fast pictures are varied."""
-        model = row.case.model
-        if model not in self._work:
+        network = row.case.model, row.case.size
+        if network not in self._work:
             with suppress(CaseFailed):  # a network that torch cannot count is measured all the same
-                self._work[model] = process.ask("work")
-        if model in self._work:
-            row = replace(row, work=self._work[model].to_dict())
+                self._work[network] = process.ask("work")
+        if network in self._work:
+            row = replace(row, work=self._work[network].to_dict())
         if row.case.what is What.TRAIN:
             with suppress(CaseFailed):
                 row = replace(row, feed=process.ask("feed"))

@@ -20,6 +20,7 @@ BY_DEFAULT = (What.NETWORK, What.PREDICT_EACH, What.PREDICT_ALL, What.STAGES)
 
 _NETWORK_BATCHES = (1, 8)
 _BATCH = 8
+_SMALLEST = 32  # pixels, as in training
 
 # The first is what the others are compared with.
 _EVERY_WAY = (
@@ -49,6 +50,8 @@ class Wanted:
         threads: Processors to use; none: what the program takes by itself.
         compiled: Beside each case on torch, one that torch compiles.
         channels_last: Layouts of memory on torch, by whether channels are last.
+        sizes: Sides of the network's square input on torch, in pixels, any from 32 on: networks pad what they cannot
+            halve often enough. None: each model's own, on any backend.
     """
 
     what: Sequence[What] = BY_DEFAULT
@@ -61,42 +64,48 @@ class Wanted:
     threads: Sequence[int] = ()
     compiled: bool = False
     channels_last: Sequence[bool] = (True,)
+    sizes: Sequence[int] = ()
 
 
 def plan_cases(wanted: Wanted) -> list[Case]:
     """The cases that are asked for, in the order in which they are shown, each once.
 
-    What only torch can do (train, compile, another layout) is measured on torch, whatever the backend would be.
+    What only torch can do (train, compile, another layout or size) is measured on torch, whatever the backend would be.
 
     Raises:
-        UsageError: More threads are asked for than this process may use processors, or what only torch can do of other
-            backends alone.
+        UsageError: More threads are asked for than this process may use processors, a size is too small, or what only
+            torch can do is asked of other backends alone.
     """
     most = available_cpus()
     for threads in wanted.threads:
         if threads > most:
             raise UsageError(f"--threads {threads} is more than the {most} processors that this process may use")
+    for size in wanted.sizes:
+        if size < _SMALLEST:
+            raise UsageError(f"--size cannot be {size}", hint=f"a network's input has a side of {_SMALLEST} px or more")
     cases = dict.fromkeys(case for what in dict.fromkeys(wanted.what) for case in _cases_of(what, wanted))
     if not cases:
         raise UsageError(
-            "only torch trains, compiles and has a choice of layout", hint="add --backend torch, or leave out --backend"
+            "only torch trains, compiles, and has a choice of layout and size",
+            hint="add --backend torch, or leave out --backend",
         )
     return list(cases)
 
 
 def _cases_of(what: What, wanted: Wanted) -> Iterator[Case]:
     ways = _ways(wanted)
+    compiling = (False, True) if wanted.compiled else (False,)
     for model, (backend, precision), threads in product(wanted.models, ways, wanted.threads or (0,)):
         for batch_size in _batch_sizes(what, wanted):
-            for layout, compiled in product(wanted.channels_last, (False, True) if wanted.compiled else (False,)):
+            for size, layout, compiled in product(wanted.sizes or (0,), wanted.channels_last, compiling):
                 runs_on = backend
-                if what is What.TRAIN or compiled or not layout:
+                if what is What.TRAIN or compiled or not layout or size:
                     if backend not in {Backend.AUTO, Backend.TORCH} or (what is What.TRAIN and not layout):
                         continue
                     runs_on = Backend.TORCH
                 if what is What.STAGES and compiled:
                     continue
-                yield Case(what, model, runs_on, precision, wanted.device, batch_size, threads, compiled, layout)
+                yield Case(what, model, runs_on, precision, wanted.device, batch_size, threads, compiled, layout, size)
 
 
 def _ways(wanted: Wanted) -> list[tuple[Backend, Precision]]:

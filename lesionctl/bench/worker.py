@@ -25,13 +25,18 @@ from lesionctl.runtime.out_of_memory import is_out_of_memory
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from torch import nn
+
     from lesionctl.bench.peak import Peak
     from lesionctl.bench.quality import Quality
     from lesionctl.bench.split import Stages
     from lesionctl.bench.work import Work
+    from lesionctl.nets.model_spec import ModelSpec
     from lesionctl.runtime.device import Compute
     from lesionctl.runtime.precision import Precision
     from lesionctl.runtime.segmenter import Segmenter
+
+_EXPORTED = frozenset({".onnx", ".xml", ".pt2"})
 
 
 @dataclass(frozen=True)
@@ -172,10 +177,8 @@ class Worker:
     def feed(self) -> float:
         """Pictures per second that all processors together can vary for training."""
         from lesionctl.bench.training import measure_feed
-        from lesionctl.nets.model_file import load_model
-        from lesionctl.runtime.load import find_model
 
-        return measure_feed(load_model(find_model(self._case.model))[0].size)
+        return measure_feed(_load_in_torch(self._case)[0].size)
 
     def largest(self) -> dict[str, Any]:
         """The most pictures that fit the device at once, and from how many on more of them make it no faster."""
@@ -213,12 +216,10 @@ class Worker:
 
     def _make_training(self) -> Probe:
         from lesionctl.bench.training import TrainSteps
-        from lesionctl.nets.model_file import load_model
         from lesionctl.runtime.device import choose_compute
-        from lesionctl.runtime.load import find_model
 
         case = self._case
-        spec, _ = load_model(find_model(case.model))
+        spec, _ = _load_in_torch(case)
         self._compute = compute = choose_compute(case.device, case.precision)
         return TrainSteps(spec, compute, case.batch_size, compiled=case.compiled)
 
@@ -247,19 +248,38 @@ def load_case(case: Case, pictures: int) -> Segmenter:
         pictures: How many there are.
 
     Raises:
-        LesionctlError: It cannot run here, see `load_segmenter`.
+        LesionctlError: It cannot run here, see `load_segmenter`, or not at that size.
     """
-    from lesionctl.runtime.load import find_model, load_segmenter
+    if case.backend is not Backend.TORCH or (case.channels_last and not case.compiled and not case.size):
+        from lesionctl.runtime.load import load_segmenter
 
-    if case.backend is not Backend.TORCH or (case.channels_last and not case.compiled):
         return load_segmenter(case.model, case.device, case.precision, case.backend, pictures or None)
 
-    from lesionctl.nets.model_file import load_model
     from lesionctl.runtime.device import choose_compute
     from lesionctl.runtime.torch_segmenter import TorchSegmenter
 
     compute = replace(choose_compute(case.device, case.precision), channels_last=case.channels_last)
-    return TorchSegmenter(*load_model(find_model(case.model)), compute, compiled=case.compiled)
+    return TorchSegmenter(*_load_in_torch(case), compute, compiled=case.compiled)
+
+
+def _load_in_torch(case: Case) -> tuple[ModelSpec, nn.Module]:
+    """The network of a case, and how it is used: at the case's size, if it has one.
+
+    Raises:
+        UsageError: The model is an exported file, which has its own size and no other.
+        BadFile: It is damaged.
+    """
+    from lesionctl.nets.model_file import load_model
+    from lesionctl.runtime.load import find_model
+
+    path = find_model(case.model)
+    if case.size and path.suffix in _EXPORTED:
+        raise UsageError(
+            f"{path} was exported for pictures of one size, and cannot run at {case.size} px",
+            hint="name the .safetensors file that it was made from, or leave out --size",
+        )
+    spec, net = load_model(path)
+    return (replace(spec, size=case.size) if case.size else spec), net
 
 
 def main() -> None:

@@ -94,6 +94,10 @@ def bench(
     layout: Annotated[
         list[Layout] | None, _computing(help="Order in memory on torch. \\[default: channels_last]")
     ] = None,
+    size: Annotated[
+        list[int] | None,
+        _computing(help="Side of the network's square input in pixels, on torch. \\[default: the model's own]"),
+    ] = None,
     device: Device = "auto",
     against: Annotated[
         Path | None,
@@ -142,6 +146,7 @@ def bench(
             threads=threads or [],
             compiled=compiled,
             channels_last=[order is Layout.CHANNELS_LAST for order in layout or [Layout.CHANNELS_LAST]],
+            sizes=size or [],
         )
     )
     options = BenchOptions(tuple(images or []), repeats, store, largest_batch, only_what_works=all_backends)

@@ -6,7 +6,7 @@ import shutil
 import textwrap
 from typing import TYPE_CHECKING, Any
 
-from lesionctl.bench.case import What
+from lesionctl.bench.case import Case, What
 from lesionctl.bench.comparison import relative_speed
 from lesionctl.bench.figure import shared_label, short_name
 from lesionctl.bench.machine import machine_lines
@@ -16,7 +16,6 @@ from lesionctl.bench.timing import FEWEST_TURNS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from lesionctl.bench.case import Case
     from lesionctl.bench.comparison import Comparison
     from lesionctl.bench.result import BenchResult, Row
     from lesionctl.cli.terminal import Terminal
@@ -118,11 +117,12 @@ def _show_costs(rows: Sequence[Row], names: Mapping[int, str], terminal: Termina
 
 
 def _show_models(rows: Iterable[Row], terminal: Terminal) -> None:
-    for model, row in {row.case.model: row for row in rows if row.work}.items():
+    for (model, side), row in {(row.case.model, row.case.size): row for row in rows if row.work}.items():
+        at = f" at {side} px" if side else ""
         size = f", {row.file_bytes / 1e6:.1f} MB" if row.file_bytes else ""
         _write(
             terminal,
-            f"{short_name(model)}: {row.parameters:,} parameters, {(row.multiply_adds or 0) / 1e9:.3g} G "
+            f"{short_name(model)}{at}: {row.parameters:,} parameters, {(row.multiply_adds or 0) / 1e9:.3g} G "
             f"multiply-adds a picture{size}",
         )
 
@@ -168,7 +168,8 @@ def _show_largest(rows: Iterable[Row], names: Mapping[int, str], terminal: Termi
 
 
 def _show_stages(stages: Mapping[str, Any], terminal: Terminal) -> None:
-    model = short_name(stages["case"]["model"])
+    case = Case.from_dict(stages["case"])
+    model = " ".join([short_name(case.model), *case.variant])
     if "reason" in stages:
         _write(terminal, f"stages of {model}: {stages['reason']}")
         return

@@ -105,6 +105,13 @@ def test_stages_are_told_beside_the_rows(measured):
     assert sum(stages["shares"].values()) == pytest.approx(1)
 
 
+def test_the_work_is_that_at_the_size_of_each_row(case, in_this_process):
+    cases = [replace(case, size=size) for size in (64, 128)]
+    small, large = bench(cases, BenchOptions(repeats=1)).rows
+    assert large.multiply_adds == pytest.approx(4 * small.multiply_adds, rel=0.01)
+    assert large.parameters == small.parameters
+
+
 def test_what_the_machine_lacks_is_left_out_where_that_is_wanted(case, listener):
     lacking = Refused(case, CaseFailed(Refusal("no bfloat16 here", None, ExitCode.USAGE, is_lack=True)))
     broken = Refused(case, CaseFailed(Refusal("out of memory", None, ExitCode.FAILED)))

@@ -125,6 +125,14 @@ def test_rows_belong_together_by_their_cases_and_the_others_are_named():
     assert found.to_dict()["only_now"] == [now.rows[0].case.to_dict()]
 
 
+def test_rows_of_another_size_do_not_belong_together():
+    own = _row(0.1)
+    larger = replace(own, case=replace(own.case, size=384))
+    found = compare(_result(own, larger), _result(own))
+    assert [change.now.case.size for change in found.changes] == [0]
+    assert [row.case.label for row in found.only_now] == ["network lesion-s torch auto batch 8 at 384 px"]
+
+
 def test_what_else_has_changed_is_said():
     work, quality = {"parameters": 1, "multiply_adds": 2, "file_bytes": 3}, {"digest": "a", "dice": 0.91632}
     row = _row(0.1, runs_on="openvino bf16 cpu", work=work | {"parameters": 2}, quality=quality)

@@ -52,6 +52,26 @@ def test_compiling_and_layouts_are_rows_of_torch_beside_the_plain_ones():
     assert [(case.backend, case.channels_last) for case in layouts] == [("auto", True), ("torch", False)]
 
 
+def test_sizes_are_rows_of_torch_and_each_is_combined_with_each():
+    wanted = Wanted([What.NETWORK, What.STAGES], batch_sizes=[1], sizes=[192, 384], channels_last=[True, False])
+    assert [(case.what, case.backend, case.size, case.channels_last) for case in plan_cases(wanted)] == [
+        (what, "torch", size, layout)
+        for what in ("network", "stages") for size in (192, 384) for layout in (True, False)
+    ]  # fmt: skip
+    every = plan_cases(Wanted([What.NETWORK], every_way=True, batch_sizes=[1], sizes=[384]))
+    assert [f"{case.backend} {case.precision}" for case in every] == ["torch fp32", "torch bf16", "torch fp16"]
+    with pytest.raises(UsageError, match="only torch trains, compiles, and has a choice of layout and size"):
+        plan_cases(Wanted(backends=[Backend.ONNX, Backend.OPENVINO], sizes=[384]))
+
+
+@pytest.mark.parametrize("size", [-384, 0, 31])
+def test_a_size_below_that_of_training_is_refused(size):
+    with pytest.raises(UsageError, match=f"--size cannot be {size}") as refused:
+        plan_cases(Wanted(sizes=[384, size]))
+    assert refused.value.hint == "a network's input has a side of 32 px or more"
+    assert plan_cases(Wanted(sizes=[32]))[0].size == 32
+
+
 def test_torch_alone_trains():
     assert [case.backend for case in plan_cases(Wanted([What.TRAIN]))] == [Backend.TORCH]
     with pytest.raises(UsageError, match="only torch trains"):
@@ -66,6 +86,16 @@ def test_threads_are_no_more_than_there_are_processors(monkeypatch):
 
 
 def test_a_case_comes_back_from_json_as_it_was():
-    case = Case(What.TRAIN, "m", Backend.TORCH, Precision.BF16, "cuda", 4, 2, compiled=True, channels_last=False)
+    case = Case(
+        What.TRAIN, "m", Backend.TORCH, Precision.BF16, "cuda", 4, 2, compiled=True, channels_last=False, size=384
+    )
     assert Case.from_dict(case.to_dict()) == case
-    assert case.label == "train m torch bf16 batch 4 compiled contiguous 2 threads"
+    assert case.label == "train m torch bf16 batch 4 at 384 px compiled contiguous 2 threads"
+
+
+def test_a_case_of_before_there_were_sizes_has_the_models_own():
+    case = Case(What.NETWORK, "m")
+    written = case.to_dict()
+    del written["size"]
+    assert Case.from_dict(written) == case
+    assert case.label == "network m auto auto batch 8"

@@ -53,6 +53,7 @@ def test_csv_has_a_line_for_each_case_with_the_same_columns(result):
         "network", "4.0", "10", "250.0",
     )  # fmt: skip
     assert (second["reason"], second["images_per_second"]) == ("out of memory", "")
+    assert first["size"] == "0"  # the model's own
     assert (first["environment_torch"], first["environment_gpus"]) == ("2", "A; B")
     assert replace(result, rows=()).to_csv() == result.to_csv().splitlines(keepends=True)[0]
 
@@ -74,4 +75,5 @@ def test_a_row_is_named_by_what_ran_and_in_what_it_differs(make_row):
     row = make_row()
     assert row.name == "torch fp32 cpu"
     assert replace(row, case=replace(row.case, compiled=True, threads=2)).name == "torch fp32 cpu compiled 2 threads"
+    assert replace(row, case=replace(row.case, size=384)).name == "torch fp32 cpu at 384 px"
     assert replace(row, runs_on="").name == "torch fp32 cpu"  # as it was asked for

@@ -6,12 +6,14 @@ import pytest
 import torch
 
 from lesionctl.bench.case import Case, What
+from lesionctl.bench.largest import forward_of
 from lesionctl.bench.network import draw_batch
 from lesionctl.bench.prediction import PredictAll, PredictEach
 from lesionctl.bench.worker import Assignment, Refusal, Worker, _answer, device_of, load_case
 from lesionctl.errors import ExitCode, MissingExtra, UsageError
 from lesionctl.runtime.backend import Backend
 from lesionctl.runtime.precision import Precision
+from lesionctl.runtime.torch_segmenter import TorchSegmenter
 
 
 @pytest.fixture
@@ -75,6 +77,54 @@ def test_layout_is_that_of_the_case_and_changes_no_answer(case):
     assert [is_contiguous(usual), is_contiguous(contiguous)] == [False, True]
     batch = draw_batch(usual.spec.size, 2)
     assert abs(usual.forward(batch) - contiguous.forward(batch)).max() < 1e-5
+
+
+@pytest.mark.parametrize("size", [96, 75])  # 75: padded inside, for it cannot be halved
+def test_the_size_is_that_of_the_case(case, tiny_spec, size):
+    segmenter = load_case(replace(case, size=size), 0)
+    assert tiny_spec.size == 64
+    assert segmenter.spec == replace(tiny_spec, size=size)
+    assert segmenter.forward(draw_batch(size, 2)).shape == (2, size, size)
+
+
+def test_all_that_is_measured_of_a_case_is_at_its_size(case, demo, store_path, monkeypatch):
+    monkeypatch.setattr("lesionctl.bench.training._VIEWS", 1)
+    paths = tuple(sorted((demo / "images").iterdir())[:1])
+    own, twice = (Worker(Assignment(replace(case, size=size), paths)) for size in (0, 128))
+    assert twice.work().multiply_adds == pytest.approx(4 * own.work().multiply_adds, rel=0.01)
+    assert twice.work().parameters == own.work().parameters
+    assert twice.feed() > 0
+    seen, forward = set(), TorchSegmenter.forward
+    monkeypatch.setattr(
+        TorchSegmenter, "forward", lambda self, batch: seen.add(batch.shape[1:]) or forward(self, batch)
+    )
+    monkeypatch.setattr("lesionctl.bench.network.TURN_SECONDS", 0.0)
+    for ask in (
+        twice.start,
+        Worker(Assignment(replace(case, what=What.PREDICT_EACH, size=128), paths)).start,
+        Worker(Assignment(replace(case, what=What.PREDICT_ALL, size=128), paths)).start,
+        twice.stages,
+        lambda: twice.quality(store_path),
+        lambda: forward_of(twice._load())(3),
+    ):
+        ask()
+        assert seen == {(128, 128, 3)}
+        seen.clear()
+    training = Worker(Assignment(replace(case, what=What.TRAIN, size=128)))._make_probe()
+    assert training._images.shape == (2, 128, 128, 3)
+    monkeypatch.setattr("lesionctl.bench.training._TURN", 0.0)
+    assert min(training.run()) > 0
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".xml", ".pt2"])
+@pytest.mark.parametrize("what", [What.NETWORK, What.TRAIN])
+def test_an_exported_file_has_one_size(case, tmp_path, suffix, what):
+    path = tmp_path / f"m{suffix}"
+    path.touch()
+    worker = Worker(Assignment(replace(case, what=what, model=str(path), size=96)))
+    refusal = _answer(worker.start, ())
+    assert refusal.reason == f"{path} was exported for pictures of one size, and cannot run at 96 px"
+    assert refusal.hint == "name the .safetensors file that it was made from, or leave out --size"
 
 
 def test_compiling_needs_a_compiler(case, monkeypatch):

@@ -55,6 +55,16 @@ def test_json_and_csv_have_every_case_and_one_that_cannot_run_makes_exit_code_3(
     assert float(rows[0]["images_per_second"]) == ran["figures"]["images_per_second"]
 
 
+def test_a_size_is_that_of_what_is_measured_and_runs_on_torch(lesionctl, demo):
+    done = lesionctl(
+        "bench", "--what", "stages", "--images", demo / "images" / "DEMO_0000001.jpg", "--device", "cpu",
+        "--precision", "fp32", "--size", "96", "--json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (stages,) = json.loads(done.stdout)["stages"]
+    assert (stages["case"]["size"], stages["backend"]) == (96, "torch fp32 cpu")
+
+
 def test_a_device_that_is_not_there_is_a_usage_error(lesionctl, model_file):
     done = lesionctl("bench", "--model", model_file, "--what", "network", "--batch-size", "1", "--device", "cuda:77")
     assert done.returncode == 2
@@ -68,6 +78,7 @@ def test_a_device_that_is_not_there_is_a_usage_error(lesionctl, model_file):
         (("--plot", "p.png"), "--plot draws speed against Dice"),
         (("--all-backends", "--backend", "torch"), "--all-backends and --backend exclude each other"),
         (("--threads", "5000"), "--threads 5000 is more than the 1 processors"),
+        (("--size", "384", "--size", "16"), "--size cannot be 16"),
         (("--model", "none"), "there is no model 'none'"),
         (("--what", "train", "--backend", "openvino"), "only torch trains"),
         (("--what", "train", "--store", "s"), "--store scores the network and predict"),

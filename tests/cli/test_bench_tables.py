@@ -61,6 +61,20 @@ def test_speeds_stand_beside_the_first_within_80_columns(result, terminal, capsy
     assert max(map(len, shown.splitlines())) <= 80
 
 
+def test_another_size_is_told_beside_whatever_is_of_it(result, terminal, capsys):
+    row = result.rows[0]
+    case = replace(row.case, size=384)
+    larger = replace(row, case=case, work=WORK | {"multiply_adds": 3838754304})
+    stages = {"case": replace(case, what=What.STAGES, threads=1).to_dict(), "reason": "bad.jpg"}
+    show(replace(result, rows=(row, larger), stages=(stages,)), terminal)
+    shown = capsys.readouterr().out
+    assert cells(shown, "torch fp32 at")[:6] == ["torch", "fp32", "at", "384", "px", "8"]
+    assert "lesion-s: 4,168,673 parameters, 1.71 G multiply-adds" in shown
+    assert "lesion-s at 384 px: 4,168,673 parameters, 3.84 G multiply-adds" in shown
+    assert "stages of lesion-s at 384 px 1 thread: bad.jpg" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
 def test_costs_have_only_columns_of_which_something_is_known(result, terminal, capsys):
     show(result, terminal)
     shown = capsys.readouterr().out
