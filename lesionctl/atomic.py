@@ -142,14 +142,11 @@ def lock_file(path: Path) -> FileLock:
         LesionctlError: Another process has it.
         OSError: Its directory may not be written to.
     """
-    lock = FileLock(path.with_name(f".{path.name}.lock"), blocking=False)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise LesionctlError(
-            f"another process is writing {path} at this moment", hint="wait for it, or choose another name or share"
-        ) from error
-    return lock
+    return _take(
+        path.with_name(f".{path.name}.lock"),
+        f"another process is writing {path} at this moment",
+        "wait for it, or choose another name or share",
+    )
 
 
 def unlock_file(lock: FileLock) -> None:
@@ -170,13 +167,11 @@ def directory_of_one(path: Path) -> Iterator[None]:
         LesionctlError: Another process works in it.
     """
     path.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path / ".lock", blocking=False)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise LesionctlError(
-            f"another process works in {path} at this moment", hint="wait for it, or choose another directory"
-        ) from error
+    lock = _take(
+        path / ".lock",
+        f"another process works in {path} at this moment",
+        "wait for it, or choose another directory",
+    )
     try:
         for part in path.glob(".*.part"):
             part.unlink(missing_ok=True)
@@ -203,3 +198,12 @@ def _put_in_place(part: Path, path: Path) -> None:
         shutil.rmtree(old)
     else:
         part.rename(path)
+
+
+def _take(path: Path, what: str, hint: str) -> FileLock:
+    lock = FileLock(path, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise LesionctlError(what, hint=hint) from error
+    return lock
