@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lesionctl.cli.options import Device, Json, PrecisionOption, flag, option, terminal_of
+from lesionctl.cli.saved_config import save_training
 from lesionctl.errors import UsageError
 from lesionctl.nets.spec import Arch
 from lesionctl.paths import DEFAULT_MODEL
-from lesionctl.runtime.load import find_model
 from lesionctl.runtime.precision import Precision
 from lesionctl.runtime.world import find_world
-from lesionctl.train.options import AUTO_BATCH_SIZE, Compile, Loss, Resume, Schedule, TrainOptions
+from lesionctl.train.options import AUTO_BATCH_SIZE, Compile, Loss, Resume, Schedule, TrainOptions, parse_source_weights
 
 if TYPE_CHECKING:
     from lesionctl.cli.terminal import Terminal
@@ -43,7 +43,7 @@ def train(
         bool, _plan_flag("--auto", help="Choose all that is not given, and say why: OUT/plan.toml.")
     ] = False,
     budget: Annotated[
-        str | None, _plan(metavar="TIME", help="How long the training may take, such as 30m; with --auto.")
+        str | None, _plan(metavar="TIME", help="How long the training may take, such as 90s, 30m or 2h; with --auto.")
     ] = None,
     dry_run: Annotated[bool, _plan_flag("--dry-run", help="Print the plan and stop; with --auto.")] = False,
     arch: Annotated[Arch, _net(help="What kind of network.")] = _DEFAULT.arch,
@@ -62,7 +62,9 @@ def train(
     ] = None,
     allow_seen: Annotated[
         bool,
-        _net_flag("--allow-seen", help="Let that model have seen the validation pictures; the scores are marked."),
+        _net_flag(
+            "--allow-seen", help="Let that model or a teacher have seen the validation pictures; the scores are marked."
+        ),
     ] = _DEFAULT.allow_seen,
     decoder_channels: Annotated[str, _net(help="U-Net: width of each decoder level, deepest first.")] = ",".join(
         map(str, _DEFAULT.decoder_channels)
@@ -87,14 +89,28 @@ def train(
         Path | None, _data(metavar="FILE.png", help="Paint how pictures are varied, and stop.")
     ] = None,
     repeat: Annotated[
-        int, _data(help="How often an epoch shows each picture; 0 chooses: once, or what 32 steps need.")
+        int, _data(help="How often an epoch shows each picture; 0: once, or as often as 32 steps need.")
     ] = _DEFAULT.repeat,
+    source_weight: Annotated[
+        list[str] | None,
+        _data(
+            metavar="NAME=FACTOR",
+            help="How often an epoch shows the pictures of a source: 2 twice, 0.5 every other time, 0 never.",
+        ),
+    ] = None,
     loss: Annotated[Loss, _schedule(help="What is made small.")] = _DEFAULT.loss,
     label_smoothing: Annotated[
         float, _schedule(help="How far the truth is moved from 0 and 1.")
     ] = _DEFAULT.label_smoothing,
+    teacher: Annotated[
+        list[str] | None,
+        _schedule(metavar="MODEL", help="Learn from what that model, or the models of a folds directory, say too."),
+    ] = None,
+    teacher_share: Annotated[
+        float, _schedule(help="What the teacher weighs against the truth: 1 is the teacher alone.")
+    ] = _DEFAULT.teacher_share,
     epochs: Annotated[
-        int, _schedule(help="Passes over the training split; 0 chooses threshold and limits of --init anew.")
+        int, _schedule(help="Passes over the training split; 0: choose threshold and limits of --init anew.")
     ] = _DEFAULT.epochs,
     batch_size: Annotated[
         str, _schedule(metavar="N|auto", help="Pictures per forward pass in each process; auto takes what fits.")
@@ -115,11 +131,13 @@ def train(
     ] = None,
     clip: Annotated[float, _schedule(help="Largest norm of the gradient.")] = _DEFAULT.clip,
     ema: Annotated[float, _schedule(help="Decay of the running mean of the weights.")] = _DEFAULT.ema,
-    patience: Annotated[int, _schedule(help="Stop after so many epochs without a better Dice.")] = _DEFAULT.patience,
+    patience: Annotated[
+        int, _schedule(metavar="EPOCHS", help="Stop after so many epochs without a better Dice.")
+    ] = _DEFAULT.patience,
     seed: Annotated[int, _schedule(min=0, help="Same seed, same weights on the CPU.")] = _DEFAULT.seed,
     resume: Annotated[Resume, _record(help="What to do with a run that --out already holds.")] = Resume.AUTO,
     save_every: Annotated[
-        float, _record(metavar="MINUTES", help="Time between two saved states within an epoch.")
+        float, _record(metavar="MINUTES", help="Minutes between two saved states within an epoch.")
     ] = _DEFAULT.save_every,
     overlays: Annotated[
         int, _record(metavar="EPOCHS", help="Paint some validation pictures every so many epochs; 0: never.")
@@ -130,7 +148,9 @@ def train(
     name: Annotated[str, _record(help="What the model is called.")] = _DEFAULT.name,
     licence: Annotated[str, _record(help="Under what terms its weights can be used.")] = _DEFAULT.licence,
     training_data: Annotated[str, _record(help="What it learns from, in words.")] = _DEFAULT.training_data,
-    workers: Annotated[int, _computing(help="Processes that prepare batches; -1 chooses.")] = _DEFAULT.workers,
+    workers: Annotated[
+        int, _computing(help="Processes that prepare batches; -1: as many as are good here.")
+    ] = _DEFAULT.workers,
     device: Device = _DEFAULT.device,
     precision: PrecisionOption = Precision.AUTO,
     compile_: Annotated[
@@ -141,15 +161,18 @@ def train(
     ] = _DEFAULT.deterministic,
     as_json: Json = False,
 ) -> None:
-    """Train a network; the result is one model file, OUT/model.safetensors.
+    """Train a network, or fine-tune a model, on a prepared set.
 
-    The same command goes on where an interrupted run stopped. All processes of torchrun or srun train one model.
+    The result is one model file, OUT/model.safetensors. The same command goes on where an interrupted run stopped. All
+    processes of torchrun or srun train one model.
 
-    Example: lesionctl train demo.store --out run --epochs 10
-
-    Example: lesionctl train isic.store --out run --auto --budget 2h
-
-    Example: lesionctl train isic.store --out run --arch deeplabv3plus --encoder resnet34 --size 320
+    Examples:
+        # fine-tune the bundled model
+        lesionctl train demo.store --out run --epochs 10
+        # let it choose, for half an hour, and say why
+        lesionctl train demo.store --out chosen --auto --budget 30m
+        # a network over an encoder's ImageNet weights
+        lesionctl train demo.store --out deeplab --arch deeplabv3plus --encoder resnet34 --size 320
     """
     terminal = terminal_of(context)
     world = find_world(os.environ)
@@ -172,8 +195,11 @@ def train(
         raise UsageError("--out is missing", hint="name a directory for the run, such as --out run")
     if auto:
         options = _keep_or_make_plan(context, store, out, options, budget, terminal, alone=world is None)
+    save_training(context, store, options, folds)
     if options.init:
         terminal.say(f"starting from {options.init}")
+    if options.teacher:
+        terminal.say(f"taught by {', '.join(options.teacher)}, with a share of {options.teacher_share:g}")
     if folds is not None:
         _train_folds(store, out, options, folds, resume, terminal, as_json=as_json)
         return
@@ -186,6 +212,8 @@ def train(
 
 def _read_options(given: dict[str, Any]) -> TrainOptions:
     """The options of the run from the parameters as they were typed."""
+    from lesionctl.runtime.load import find_model, find_models
+
     values = {field.name: given[field.name] for field in fields(TrainOptions) if field.name in given}
     values["compile"] = given["compile_"]
     for name in ("decoder_channels", "widths"):
@@ -197,6 +225,8 @@ def _read_options(given: dict[str, Any]) -> TrainOptions:
     if given["warmup"] is None:
         values["warmup"] = _ONECYCLE_RISE if given["schedule"] is Schedule.ONECYCLE else _DEFAULT.warmup
     values["batch_size"] = _read_batch_size(given["batch_size"])
+    values["teacher"] = tuple(str(path.resolve()) for path in find_models(given["teacher"] or ()))
+    values["source_weight"] = parse_source_weights(given["source_weight"] or ())
     encoder, init, arch = given["encoder"], given["init"], given["arch"]
     if init and (encoder or arch is not _DEFAULT.arch):
         raise UsageError(
@@ -207,7 +237,7 @@ def _read_options(given: dict[str, Any]) -> TrainOptions:
     from_model = init or not (encoder or arch is not _DEFAULT.arch)
     if given["encoder_weights"] and (from_model or arch is Arch.CLASSIC):
         raise UsageError("--encoder-weights needs --encoder", hint=f"such as --encoder {_DEFAULT.encoder}")
-    if given["allow_seen"] and not from_model:
+    if given["allow_seen"] and not (from_model or values["teacher"]):
         raise UsageError("--allow-seen is about a model to start from, not --encoder", hint="leave one of them out")
     if given["lr"] is None:
         values["lr"] = _LR_FROM_MODEL if from_model else _DEFAULT.lr
@@ -218,7 +248,11 @@ def _read_options(given: dict[str, Any]) -> TrainOptions:
 
 
 def _refuse_what_does_not_apply(given: frozenset[str], options: TrainOptions) -> None:
-    """Raise a UsageError for an option of the network that this run does not build."""
+    """Raise a UsageError for an option of a network or of a teacher that this run does not have."""
+    if "teacher_share" in given and not options.teacher:
+        raise UsageError("--teacher-share does nothing without --teacher", hint="name one, or leave it out")
+    if options.teacher and not options.epochs:
+        raise UsageError("--teacher does nothing with --epochs 0: nothing is learned", hint="leave one of them out")
     build = {Arch.UNET: {"decoder_channels", "decoder_stride"}, Arch.DEEPLABV3PLUS: {"output_stride"}}
     builds = set() if options.init else build.get(options.arch, {"widths"})
     others = given & {"decoder_channels", "decoder_stride", "output_stride", "widths"} - builds

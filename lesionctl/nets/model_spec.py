@@ -35,7 +35,7 @@ class ModelSpec:
         licence: Under what terms the weights can be used, and the licences of the pictures that it learned from.
         training_data: What it learned from, in words.
         training_digest: SHA-256 of the samples it was trained and tuned on, in hex.
-        ancestors: The training digests of the models that its weights started from, oldest first.
+        ancestors: The training digests of the models that its weights started from, oldest first, and of its teachers.
         seen: What it and its ancestors were trained and tuned on; empty where the file does not say.
         familiar: What pictures like those that it learned from look like; None where the file does not say.
         confidence_limit: Below this confidence a person should look at a mask; None where the file does not say.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 import sys
 import threading
@@ -21,9 +20,10 @@ from lesionctl.dataset.store import open_store
 from lesionctl.runtime.threads import available_cpus
 from lesionctl.train.augment.augmentation import Augmentation
 from lesionctl.train.augment.recipe import read_recipe
+from lesionctl.train.sampling import views_of_a_pass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -62,7 +62,7 @@ class Batch(NamedTuple):
 
 
 class AugmentedPictures(Dataset[Batch]):
-    """Random views of the pictures of a store. An index is (pass, row): it alone, with the seed, decides the view."""
+    """Random views of the pictures of a store. An index is (round, row): it alone, with the seed, decides the view."""
 
     def __init__(self, store: Store, options: TrainOptions) -> None:
         self._path = store.path
@@ -95,20 +95,42 @@ class AugmentedPictures(Dataset[Batch]):
 class EpochBatches(Sampler[list[tuple[int, int]]]):
     """One process's share of the steps of an epoch, from one of them on: a seeded order, an incomplete step left out.
 
+    An epoch is one or more passes. A pass shows every row once, or those of a source as often as its factor says: each
+    twice, or half of them and the others in the next pass. The rows of a source go round in a seeded order, so that
+    over the passes all of them are shown equally often.
+
     Args:
-        rows: The rows of the training split.
-        options: Batch size, forward passes per step, repeats, seed.
+        rows: The rows that are learned.
+        options: Batch size, forward passes per step, repeats, factors of sources, seed.
         rank: Which of the processes this is.
         world: How many there are.
+        sources: The source of each row; none where all are of one.
+
+    Attributes:
+        epoch: The epoch that is asked for, from 0.
+        start: The step of it to begin with.
+        shown: How many views of each source an epoch has, a step that is left out included.
     """
 
-    def __init__(self, rows: NDArray[np.int64], options: TrainOptions, rank: int = 0, world: int = 1) -> None:
+    def __init__(
+        self,
+        rows: NDArray[np.int64],
+        options: TrainOptions,
+        rank: int = 0,
+        world: int = 1,
+        sources: Sequence[str] = (),
+    ) -> None:
         self._rows = rows
         self._seed = options.seed
         self._rank = rank
-        self._share = min(options.batch_size * options.accumulate, max(1, len(rows) // world))
+        names = np.array(sources or [""] * len(rows))
+        views = views_of_a_pass(names.tolist(), options)
+        self._sources = [(np.flatnonzero(names == name), number) for name, number in views.items()]
+        self._views = sum(views.values())
+        self._share = min(options.batch_size * options.accumulate, max(1, self._views // world))
         self._world = world
-        self._repeat = options.repeat or max(1, math.ceil(_STEPS * self.pictures / len(rows)))
+        self._repeat = options.repeat or max(1, math.ceil(_STEPS * self.pictures / self._views))
+        self.shown = {name: number * self._repeat for name, number in views.items()}
         self.epoch = 0
         self.start = 0
 
@@ -120,13 +142,15 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
     @property
     def steps(self) -> int:
         """Steps in a whole epoch."""
-        return len(self._rows) * self._repeat // self.pictures
+        return self._views * self._repeat // self.pictures
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        """Each step as a list of (pass, row)."""
+        """Each step as a list of (round, row): how often the row was shown before, and where it stands."""
         draw = np.random.default_rng((self._seed, self.epoch))
-        passes = range(self.epoch * self._repeat, (self.epoch + 1) * self._repeat)
-        order = [(number, int(row)) for number in passes for row in draw.permutation(self._rows)]
+        order: list[tuple[int, int]] = []
+        for number in range(self.epoch * self._repeat, (self.epoch + 1) * self._repeat):
+            views = self._views_of(number)
+            order += [views[place] for place in draw.permutation(len(views))]
         for step in range(self.start, self.steps):
             first = step * self.pictures + self._rank * self._share
             yield order[first : first + self._share]
@@ -134,6 +158,17 @@ class EpochBatches(Sampler[list[tuple[int, int]]]):
     def __len__(self) -> int:
         """Steps that are still to come."""
         return self.steps - self.start
+
+    def _views_of(self, number: int) -> list[tuple[int, int]]:
+        """The views of a pass, not in the order of the epoch yet."""
+        views: list[tuple[int, int]] = []
+        for source, (places, shown) in enumerate(self._sources):
+            rounds, at = np.divmod(np.arange(number * shown, (number + 1) * shown), len(places))
+            for turn in np.unique(rounds):
+                seed = np.random.SeedSequence(self._seed, spawn_key=(source, int(turn)))
+                taken = np.random.default_rng(seed).permutation(places)[at[rounds == turn]]
+                views += [(int(turn), int(place)) for place in taken]
+        return [(turn, int(self._rows[place])) for turn, place in sorted(views)]
 
 
 class ThreadedLoader:
@@ -168,8 +203,7 @@ def make_loader(store: Store, batches: EpochBatches, options: TrainOptions, devi
     pictures = AugmentedPictures(store, options)
     workers = options.workers
     if workers < 0:
-        cpus = available_cpus() // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # torchrun's processes share them
-        workers = 0 if device.type == "cpu" else max(1, min(16, cpus - 1))
+        workers = 0 if device.type == "cpu" else max(1, min(16, available_cpus() - 1))
     if workers == 0:
         return ThreadedLoader(pictures, batches, torch.get_num_threads())
     workers = min(workers, _workers_that_fit(options))

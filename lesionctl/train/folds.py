@@ -27,6 +27,7 @@ from lesionctl.train.decision import choose_decision
 from lesionctl.train.limits import choose_confidence_limit
 from lesionctl.train.loop import train
 from lesionctl.train.options import Resume, TrainOptions
+from lesionctl.train.start import check_ancestors
 from lesionctl.train.state import identify_run
 from lesionctl.train.validate import predict_rows
 
@@ -128,6 +129,7 @@ def train_folds(
 
     Raises:
         UsageError: The set has no folds, or other ones, or `resume` does not allow what `out` holds.
+        GateError: The model to start from, or a teacher, has seen validation pictures of a fold.
         Interrupted: A signal asked to stop; the state is saved.
         LesionctlError: See `train`.
     """
@@ -139,6 +141,8 @@ def train_folds(
 
     runs = [out / f"fold-{fold}" for fold in range(store.info.folds)]
     plans = [replace(options, fold=fold) for fold in range(store.info.folds)]
+    for fold, plan in enumerate(plans):  # the last fold's pictures too, before the first is trained
+        check_ancestors(plan, store.at_fold(fold), Silent())
     remarks = [_remark_of_finished(run, plan, store) for run, plan in zip(runs, plans, strict=True)]
     for fold, (run, plan) in enumerate(zip(runs, plans, strict=True)):
         if remarks[fold] is not None:

@@ -18,6 +18,7 @@ from lesionctl.runtime.depthwise import train_depthwise_in_float32
 from lesionctl.runtime.device import choose_compute
 from lesionctl.runtime.peak_memory import forget_peak_memory, peak_memory_mb
 from lesionctl.runtime.stop import listen_for_stop
+from lesionctl.runtime.threads import available_cpus
 from lesionctl.runtime.torch_segmenter import TorchSegmenter
 from lesionctl.train.data import EpochBatches, Feed, make_loader
 from lesionctl.train.decision import choose_decision
@@ -33,6 +34,7 @@ from lesionctl.train.limits import with_limits
 from lesionctl.train.memory.batch_size import is_out_of_memory, out_of_memory
 from lesionctl.train.options import AUTO_BATCH_SIZE, Resume, TrainOptions
 from lesionctl.train.record.run_record import RunRecord
+from lesionctl.train.sampling import sources_of, training_rows
 from lesionctl.train.start import fit_batch_size, remark_on, start
 from lesionctl.train.state import RunState, identify_run, load_state, save_state
 from lesionctl.train.validate import paint_overlays, predict_rows, score_rows
@@ -61,7 +63,8 @@ class TrainResult:
         threshold: The model's threshold.
         postprocess: What is done to its masks.
         validation: Per-image mean figures of the model on the validation split, at the store's resolution.
-        seen: How many pictures of that split its ancestor has seen; None where there is none, or it does not say.
+        seen: How many pictures of that split its ancestor or its teachers have seen; None where there are none, or they
+            do not say.
     """
 
     model: Path
@@ -100,7 +103,7 @@ def train(
 
     Raises:
         UsageError: The options make no sense for this store or this machine, or `out` holds another run.
-        GateError: The model to start from has seen pictures of the validation split.
+        GateError: The model to start from, or a teacher, has seen pictures of the validation split.
         Interrupted: A signal asked to stop; the state is saved.
         LesionctlError: The loss is no longer a number, memory ran out, or another process has ended.
     """
@@ -116,10 +119,9 @@ def _train(
     store = open_store(store_path)
     if options.fold is not None:
         store = store.at_fold(options.fold)
-    train_rows, val_rows = store.rows(Split.TRAIN), store.rows(Split.VALIDATION)
-    for split, rows in ((Split.TRAIN, train_rows), (Split.VALIDATION, val_rows)):
-        if not len(rows):
-            raise UsageError(f"{store_path} has no {split} split", hint="prepare it with --split 70/10/20")
+    train_rows, val_rows = training_rows(store, options), store.rows(Split.VALIDATION)
+    if not len(val_rows):
+        raise UsageError(f"{store_path} has no {Split.VALIDATION} split", hint="prepare it with --split 70/10/20")
     record = RunRecord(out, tensorboard=options.tensorboard and ranks.first)
 
     seed_run(options)
@@ -134,9 +136,17 @@ def _train(
     pretrained = bool(options.init) or options.encoder_weights != "none"
     take_step = TrainingStep(net, model, ema, spec, options, compute, pretrained=pretrained, alone=ranks.paused)
     optimizer = take_step.optimizer
-    batches = EpochBatches(train_rows, options, ranks.rank, ranks.world)
+    batches = EpochBatches(train_rows, options, ranks.rank, ranks.world, sources_of(store, train_rows))
     loader = make_loader(store, batches, options, compute.device)
     total_steps = options.epochs * batches.steps
+    progress.detail(
+        f"{spec.net}, input {options.size} px, trains on {compute.device} in {compute.precision}: "
+        f"processes: {ranks.world}, processors of each: {available_cpus()}"
+    )
+    progress.detail(
+        f"{len(train_rows):,} pictures to learn from, {len(val_rows):,} to validate on; {batches.steps} steps of "
+        f"{options.batch_size * options.accumulate * ranks.world} pictures an epoch"
+    )
 
     run = identify_run(options, store.info, ranks.world)
     modules: dict[str, Any] = {"net": net, "ema": ema, "optimizer": optimizer, "scaler": take_step.scaler}
@@ -161,8 +171,11 @@ def _train(
     if ranks.first and unfinished():
         if state.epoch or state.step:
             progress.say(f"going on with epoch {state.epoch + 1}, step {state.step + 1}")
-        record.environment(compute, ranks.world)
-        record.event("begin", epoch=state.epoch + 1, step=state.step + 1)
+        if options.source_weight:
+            views = ", ".join(f"{number} of {name}" for name, number in batches.shown.items())
+            progress.say(f"an epoch shows {sum(batches.shown.values())} views: {views}")
+        record.environment(compute, ranks.world, options.teacher)
+        record.event("begin", epoch=state.epoch + 1, step=state.step + 1, views_per_epoch=batches.shown)
 
     def save() -> None:
         if ranks.first:
@@ -245,7 +258,9 @@ def _train(
                     record.overlays(state.epoch + 1, paint_overlays(segmenter(), store, val_rows))
             state.epoch, state.step, state.loss_sum, state.seconds, state.waited = state.epoch + 1, 0, 0.0, 0.0, 0.0
             save()
-    return _finish(out, spec, store, val_rows, state, record, compute, seen, progress) if ranks.first else None
+    if not ranks.first:
+        return None
+    return _finish(out, spec, store, train_rows, val_rows, state, record, compute, seen, progress)
 
 
 _SHOWN = ("epoch", "lr", "loss", "images_per_second", "val_dice", "val_jaccard", "val_thresholded_jaccard")
@@ -255,6 +270,7 @@ def _finish(
     out: Path,
     spec: ModelSpec,
     store: Store,
+    train_rows: NDArray[np.int64],
     val_rows: NDArray[np.int64],
     state: RunState,
     record: RunRecord,
@@ -276,7 +292,7 @@ def _finish(
     validation = score_rows(best, store, val_rows)
     where = f"{store.info.size} px" + (f" ({remark})" if remark else "")
     scores = {f"validation split, per-image mean {name}, {where}": value for name, value in validation.items()}
-    spec = with_limits(best, store, store.rows(Split.TRAIN), val_rows)
+    spec = with_limits(best, store, train_rows, val_rows)
     save_model(model, replace(spec, scores=scores), net.state_dict())
     return TrainResult(
         model, state.epoch, state.best_epoch + 1, decision.threshold, decision.postprocess, validation, seen

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lesionctl.errors import UsageError
 from lesionctl.nets.spec import Arch
 from lesionctl.runtime.precision import Precision
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Resume(StrEnum):
@@ -64,7 +68,9 @@ class TrainOptions:
         encoder: timm's name of the encoder.
         encoder_weights: A file, "hub", or "none" for random weights.
         init: A model file whose network and weights to start from; the options of the network then do not apply.
-        allow_seen: Whether that model may have seen the validation pictures; the scores are marked then.
+        teacher: Model files whose probabilities it learns from besides the truth; several answer together.
+        teacher_share: What they weigh against the truth, in (0, 1].
+        allow_seen: Whether these models may have seen the validation pictures; the scores are marked then.
         decoder_channels: Width of each level of a U-Net's decoder, deepest first.
         decoder_stride: Where a U-Net's decoder stops: 1, 2 or 4.
         output_stride: Stride of the encoder's last features in DeepLabV3+: 8 or 16.
@@ -76,6 +82,8 @@ class TrainOptions:
         epochs: Passes over the training split; 0 trains nothing: threshold, post-processing and limits are chosen anew
             for the weights of `init`.
         repeat: How often an epoch shows each picture; 0 chooses: once, or as often as 32 steps need.
+        source_weight: How often an epoch shows the pictures of a source, as (name, factor) by name: 2 twice, one half
+            every other time, 0 never. Sources that are not named are shown once.
         batch_size: Pictures per forward pass in each process; `AUTO_BATCH_SIZE` takes what fits.
         accumulate: Forward passes per step.
         lr: Highest learning rate.
@@ -108,6 +116,8 @@ class TrainOptions:
     encoder: str = "tf_efficientnet_lite0"
     encoder_weights: str = "hub"
     init: str = ""
+    teacher: tuple[str, ...] = ()
+    teacher_share: float = 0.5
     allow_seen: bool = False
     decoder_channels: tuple[int, ...] = (256, 128, 64, 32, 16)
     decoder_stride: int = 2
@@ -119,6 +129,7 @@ class TrainOptions:
     fold: int | None = None
     epochs: int = 40
     repeat: int = 0
+    source_weight: tuple[tuple[str, float], ...] = ()
     batch_size: int = 16
     accumulate: int = 1
     lr: float = 1e-3
@@ -151,9 +162,11 @@ class TrainOptions:
             "output_stride": self.output_stride in (8, 16),
             "widths": bool(self.widths) and min(self.widths) > 0,
             "size": self.size >= 32,
+            "teacher_share": 0 < self.teacher_share <= 1,
             "label_smoothing": 0 <= self.label_smoothing < 1,
             "epochs": self.epochs >= (0 if self.init else 1),
             "repeat": self.repeat >= 0,
+            "source_weight": all(0 <= factor < math.inf for _, factor in self.source_weight),
             "batch_size": self.batch_size >= AUTO_BATCH_SIZE,
             "accumulate": self.accumulate >= 1,
             "lr": self.lr > 0,
@@ -173,14 +186,42 @@ class TrainOptions:
                 raise UsageError(f"--{name.replace('_', '-')} cannot be {getattr(self, name)}")
 
     def resolved(self) -> dict[str, Any]:
-        """Every value that there is, in forms that TOML has."""
+        """Every value that there is, in forms that TOML has and that `--config` takes back."""
         forms = {StrEnum: str, tuple: list}
         values: dict[str, Any] = {}
         for name, value in asdict(self).items():
-            if value is None:
+            if value in (None, ()):
                 continue
             form = next((form for kind, form in forms.items() if isinstance(value, kind)), None)
             values[name] = value if form is None else form(value)
         if self.batch_size == AUTO_BATCH_SIZE:
             values["batch_size"] = "auto"
+        if self.source_weight:
+            values["source_weight"] = [f"{name}={factor!r}" for name, factor in self.source_weight]
+        if not self.teacher:
+            del values["teacher_share"]
         return values
+
+
+def parse_source_weights(texts: Iterable[str]) -> tuple[tuple[str, float], ...]:
+    """Factors of sources as a person types them, `ham10000=0.5`, in the form of `TrainOptions`.
+
+    Raises:
+        UsageError: One is of another form, or a source is named twice.
+    """
+    factors: dict[str, float] = {}
+    for text in texts:
+        name, _, number = text.rpartition("=")
+        try:
+            factor = float(number)
+        except ValueError:
+            factor = math.nan
+        if not name or not 0 <= factor < math.inf:
+            raise UsageError(
+                f"--source-weight '{text}' is not of the form NAME=FACTOR",
+                hint="such as ham10000=0.5, or ham10000=0 to leave that source out",
+            )
+        if name in factors:
+            raise UsageError(f"--source-weight names '{name}' twice", hint="give each source one factor")
+        factors[name] = factor
+    return tuple(sorted(factors.items()))

@@ -1,8 +1,14 @@
-"""What a training starts from: random or encoder weights, or a whole model, which must not have seen the validation."""
+"""What a training starts from: random or encoder weights, or a whole model; and who teaches it.
+
+Neither the model nor a teacher may have seen the validation.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,21 +19,22 @@ from lesionctl.errors import GateError
 from lesionctl.imaging.postprocess import Postprocess
 from lesionctl.nets.build import build_net
 from lesionctl.nets.encoders import input_statistics
-from lesionctl.nets.model_file import load_model
+from lesionctl.nets.model_file import load_model, read_model_spec
 from lesionctl.nets.model_spec import ModelSpec
 from lesionctl.nets.spec import Arch, ClassicSpec, DeepLabV3PlusSpec, NetSpec, UNetSpec
 from lesionctl.train.memory.batch_size import largest_batch_size
+from lesionctl.train.sampling import learned_from
 from lesionctl.train.state import saved_batch_size
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from lesionctl.dataset.samples import Sample
     from lesionctl.progress import Progress
     from lesionctl.runtime.device import Compute
     from lesionctl.train.distributed.ranks import Ranks
     from lesionctl.train.options import TrainOptions
 
+_FOLD = re.compile(r"fold-\d+")
 _HALF = (0.5, 0.5, 0.5)  # mean and deviation where no weights ask for others: pixels become numbers from -1 to 1
 
 
@@ -37,8 +44,8 @@ class Start(NamedTuple):
     Attributes:
         spec: How the network is used, and all that it will have seen at the end.
         net: The network, float32, on the CPU.
-        seen: How many pictures of the validation split the ancestor has seen; None where there is none, or it does not
-            say.
+        seen: How many pictures of the validation split its ancestors have seen, teachers included; None where there are
+            none, or they do not say.
     """
 
     spec: ModelSpec
@@ -52,19 +59,19 @@ def start(options: TrainOptions, store: Store, progress: Progress) -> Start:
     Args:
         options: How to train.
         store: What to train on.
-        progress: Hears a warning where an ancestor has seen the validation split, or does not say what it has seen.
+        progress: Hears a warning where an ancestor or a teacher has seen the validation split, does not say what it has
+            seen, or knows pictures in other proportions.
 
     Raises:
-        GateError: The ancestor has seen pictures of the validation split, and `options` do not allow that.
-        BadFile: The ancestor's file cannot be used.
+        GateError: An ancestor or a teacher has seen pictures of the validation split, and `options` do not allow that.
+        BadFile: The file of one of them cannot be used.
         UsageError: There is no such encoder.
     """
-    learned_from = [sample for sample in store.samples if sample.split is not Split.TEST]
-    digest, exposure = samples_digest(learned_from), Exposure.of(learned_from)
+    learned = [sample for sample in store.samples if learned_from(sample, options)]
+    digest, exposure = samples_digest(learned), Exposure.of(learned)
+    seen = check_ancestors(options, store, progress)
     if options.init:
         ancestor, net = load_model(Path(options.init))
-        validation = [sample for sample in learned_from if sample.split is Split.VALIDATION]
-        seen = _check_validation(ancestor, validation, options, progress)
         spec = replace(
             ancestor,
             size=options.size,
@@ -81,7 +88,7 @@ def start(options: TrainOptions, store: Store, progress: Progress) -> Start:
             confidence_limit=None,
             scores={},
         )
-        return Start(spec, net, seen)
+        return Start(_taught(spec, options), net, seen)
     net_spec = describe_net(options)
     mean, std = (_HALF, _HALF) if isinstance(net_spec, ClassicSpec) else input_statistics(net_spec.encoder)
     spec = ModelSpec(
@@ -97,7 +104,46 @@ def start(options: TrainOptions, store: Store, progress: Progress) -> Start:
         seen=exposure,
     )
     net = build_net(net_spec, None if options.encoder_weights == "none" else options.encoder_weights)
-    return Start(spec, net, None)
+    return Start(_taught(spec, options), net, seen)
+
+
+def check_ancestors(options: TrainOptions, store: Store, progress: Progress) -> SeenCount | None:
+    """See that neither the model to start from nor a teacher has seen the validation split.
+
+    Epoch and threshold would be chosen too high on pictures that the weights have learned already, or that somebody
+    who has learned them speaks of.
+
+    Args:
+        options: Which models these are, and whether they may have seen it.
+        store: What to train on, at its fold.
+        progress: See `start`.
+
+    Returns:
+        How many of these pictures they have seen between them; None where there are no such models, or nothing is known
+        of what they have seen.
+
+    Raises:
+        GateError: See `start`.
+        BadFile: See `start`.
+    """
+    validation = [sample for sample in store.samples if sample.split is Split.VALIDATION]
+    specs = {file: read_model_spec(Path(file)) for file in (options.init, *options.teacher) if file}
+    for file, spec in specs.items():
+        if not spec.seen.complete:
+            progress.warn(
+                f"{file} does not say all that it has seen in training: whether the validation split is new to it "
+                "cannot be checked"
+            )
+        count = spec.seen.count(validation)
+        if count is not None and count.pictures:
+            _refuse_or_warn(file, count, options, progress)
+    for file in options.teacher:
+        if specs[file].resize is not store.info.resize:
+            progress.warn(
+                f"{file} knows pictures that were made square by '{specs[file].resize}', those of {store.path} were by "
+                f"'{store.info.resize}': it may teach what is wrong"
+            )
+    return reduce(or_, (spec.seen for spec in specs.values()), Exposure()).count(validation)
 
 
 def describe_net(options: TrainOptions) -> NetSpec:
@@ -132,23 +178,33 @@ def remark_on(seen: SeenCount | None) -> str:
     return f"{seen.pictures} of {seen.of} pictures seen by its ancestor" if seen and seen.pictures else ""
 
 
-def _check_validation(
-    ancestor: ModelSpec, validation: list[Sample], options: TrainOptions, progress: Progress
-) -> SeenCount | None:
-    """A model chooses epoch and threshold too high for itself on pictures that its weights have learned already."""
-    count = ancestor.seen.count(validation)
-    if not ancestor.seen.complete:
-        progress.warn(
-            f"{options.init} does not say all that it has seen in training: whether the validation split is new to it "
-            "cannot be checked"
-        )
-    if count is None or not count.pictures:
-        return count
-    seen = f"{options.init} has seen {count.pictures} of the {count.of} pictures of the validation split in training"
-    if not options.allow_seen:
-        raise GateError(
-            f"{seen} ({count.reasons()}): the choice of epoch and threshold would be no honest one",
-            hint="begin without it (--encoder NAME), or go on and have the scores marked (--allow-seen)",
-        )
-    progress.warn(f"{seen} ({count.reasons()}): its scores are marked and are better than those on new pictures")
-    return count
+def _refuse_or_warn(file: str, count: SeenCount, options: TrainOptions, progress: Progress) -> None:
+    """A model has seen validation pictures."""
+    seen = f"{file} has seen {count.pictures} of the {count.of} pictures of the validation split in training"
+    if options.allow_seen:
+        progress.warn(f"{seen} ({count.reasons()}): the scores are marked and are better than those on new pictures")
+        return
+    without = "begin without it (--encoder NAME)" if file == options.init else "leave out that --teacher"
+    if file in options.teacher and _FOLD.fullmatch(Path(file).parent.name):
+        without += " (the models of a cross-validation have seen all its pictures between them)"
+    raise GateError(
+        f"{seen} ({count.reasons()}): the choice of epoch and threshold would be no honest one",
+        hint=f"{without}, or go on and have the scores marked (--allow-seen)",
+    )
+
+
+def _taught(spec: ModelSpec, options: TrainOptions) -> ModelSpec:
+    """The spec of a model that learns from its teachers what they have learned."""
+    if not options.teacher:
+        return spec
+    teachers = [read_model_spec(Path(file)) for file in options.teacher]
+    before = (*spec.ancestors, *(digest for one in teachers for digest in (*one.ancestors, one.training_digest)))
+    licences = dict.fromkeys(teacher.licence for teacher in teachers)
+    data = dict.fromkeys(teacher.training_data for teacher in teachers)
+    return replace(
+        spec,
+        licence=f"{spec.licence}; its teachers: {'; '.join(licences)}",
+        training_data=f"{spec.training_data}; its teachers: {'; '.join(data)}",
+        ancestors=tuple(dict.fromkeys(before)),
+        seen=reduce(or_, (teacher.seen for teacher in teachers), spec.seen),
+    )

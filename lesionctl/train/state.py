@@ -72,6 +72,8 @@ def identify_run(options: TrainOptions, store: StoreInfo, processes: int = 1) ->
     values["augment"] = f"{options.augment} ({read_recipe(options.augment).digest[:12]})"
     for name in ("encoder_weights", "init"):  # a file may be replaced under the same name
         values[name] = _fingerprint_file(values[name])
+    if options.teacher:
+        values["teacher"] = [_fingerprint_file(file) for file in options.teacher]
     return values
 
 
@@ -119,8 +121,8 @@ def load_state(path: Path, run: dict[str, Any], resume: Resume, progress: Progre
     if resume is Resume.NEVER:
         raise UsageError(f"{path.parent} holds a run already", hint="choose another --out, or leave out --resume never")
     state = _read_newest(generations, progress)
-    for name, value in run.items():
-        before = state.run.get(name)
+    for name in {**run, **state.run}:  # an option that is not used stands in neither or in one of them
+        before, value = state.run.get(name), run.get(name)
         if json.dumps(before) != json.dumps(value):
             raise UsageError(
                 f"{path.parent} holds a run with another {name}: {before}, not {value}",

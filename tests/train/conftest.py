@@ -86,7 +86,8 @@ def places_of_torchrun():
     """What torchrun puts into the environment of each process; it holds the store in which they meet."""
     store = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     place = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port)}
-    agent = {"TORCHELASTIC_USE_AGENT_STORE": "True", "TORCHELASTIC_RESTART_COUNT": "0"}
+    agent = {"TORCHELASTIC_USE_AGENT_STORE": "True", "TORCHELASTIC_RESTART_COUNT": "0", "TORCHELASTIC_RUN_ID": "none"}
+    place |= {"LOCAL_WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
     yield [{**place, **agent, "RANK": rank, "LOCAL_RANK": rank} for rank in ("0", "1")]
 
 
@@ -96,6 +97,7 @@ def places_of_slurm():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
     step = {"SLURM_JOB_ID": "7", "SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_NODELIST": "localhost"}
+    step |= {"SLURM_STEP_TASKS_PER_NODE": "2", "SLURM_NODEID": "0", "SLURM_CPUS_ON_NODE": "8"}
     yield [{**step, "SLURM_PROCID": rank, "SLURM_LOCALID": rank, "MASTER_PORT": port} for rank in ("0", "1")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -123,8 +124,9 @@ def test_number_of_workers(store, tiny_options, monkeypatch, device, workers, cp
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")
 def test_processes_of_torchrun_share_the_cores_of_their_machine(store, tiny_options, monkeypatch):
-    monkeypatch.setattr("lesionctl.train.data.available_cpus", lambda: 16)
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)))
+    monkeypatch.delenv("SLURM_CPUS_PER_TASK")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")  # 16 / 4, and one of them for training
     batches = batches_of(store.rows(Split.TRAIN), 2)
     assert make_loader(store, batches, tiny_options, torch.device("cuda")).num_workers == 3
 

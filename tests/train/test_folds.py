@@ -8,15 +8,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lesionctl.dataset.exposure import Exposure
 from lesionctl.dataset.samples import Split
 from lesionctl.dataset.store import open_store
-from lesionctl.errors import UsageError
-from lesionctl.nets.model_file import read_model_spec
+from lesionctl.errors import GateError, UsageError
+from lesionctl.nets.model_file import load_model, read_model_spec, save_model
 from lesionctl.runtime.load import load_segmenter
 from lesionctl.scoring.counts import count
 from lesionctl.scoring.overlap import dice
 from lesionctl.train import folds
 from lesionctl.train.folds import train_folds
+from lesionctl.train.loop import train
 from lesionctl.train.options import Resume
 from lesionctl.train.validate import score_rows
 
@@ -140,6 +142,35 @@ def test_what_makes_no_sense_is_refused_before_training(folded_path, options, tm
 def test_a_run_that_stands_is_refused_where_it_must_not_be_resumed(result, folded_path, options):
     with pytest.raises(UsageError, match="fold-0 stands already"):
         train_folds(folded_path, result.out, options, Resume.NEVER)
+
+
+def test_a_teacher_that_has_seen_one_of_the_folds_is_refused_before_any_is_trained(
+    result, folded_path, options, tmp_path, monkeypatch
+):
+    store, spec = open_store(folded_path), read_model_spec(result.folds[0].model)
+    last = [sample for sample in store.samples if sample.fold == 2]
+    _, net = load_model(result.folds[0].model)
+    for seen, name in ((Exposure.of(last), "seen"), (Exposure.of([]), "new")):
+        save_model(tmp_path / f"{name}.safetensors", replace(spec, seen=seen), net.state_dict())
+    with pytest.raises(GateError, match=f"seen.safetensors has seen {len(last)} of the {len(last)} pictures"):
+        train_folds(folded_path, tmp_path / "cv", replace(options, teacher=(str(tmp_path / "seen.safetensors"),)))
+    assert not (tmp_path / "cv").exists()
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(folds, "train", stop)
+    with pytest.raises(KeyboardInterrupt):  # with the other it begins
+        train_folds(folded_path, tmp_path / "cv", replace(options, teacher=(str(tmp_path / "new.safetensors"),)))
+
+
+def test_the_models_of_a_cross_validation_may_not_teach_another_on_the_same_folds(
+    result, folded_path, options, tmp_path
+):
+    teachers = tuple(str(fold.model) for fold in result.folds)
+    with pytest.raises(GateError, match=r"fold-0.model\.safetensors has seen") as caught:
+        train(folded_path, tmp_path / "run", replace(options, fold=1, teacher=teachers))
+    assert "the models of a cross-validation have seen all its pictures between them" in caught.value.hint
 
 
 def test_a_set_without_folds_is_refused_with_the_command_that_makes_them(store_path, options, tmp_path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 import tomllib
 from dataclasses import replace
 from types import SimpleNamespace
@@ -215,6 +217,31 @@ def test_a_fold_is_validated_on_and_is_part_of_what_the_run_is(folded_path, tiny
         train(folded_path, tmp_path, replace(options, fold=2))
     with pytest.raises(UsageError, match="has no fold 3"):
         train(folded_path, tmp_path / "other", replace(options, fold=3))
+
+
+def test_a_run_tells_who_taught_it_and_how_often_it_showed_what(store_path, tiny_options, tmp_path, model_file):
+    options = replace(
+        tiny_options, epochs=1, teacher=(str(model_file),), teacher_share=0.75, source_weight=(("demo", 2.0),)
+    )
+    said = []
+
+    class Listener(Silent):
+        def say(self, message):
+            said.append(message)
+
+    result = train(store_path, tmp_path, options, progress=Listener())
+    values = tomllib.loads((tmp_path / "config.toml").read_text())["train"]
+    assert (values["teacher"], values["teacher_share"]) == ([str(model_file)], 0.75)
+    assert (values["source_weight"], values["allow_seen"]) == (["demo=2.0"], False)
+    assert said == ["an epoch shows 14 views: 14 of demo"]
+    events = {event["event"]: event for event in map(json.loads, (tmp_path / "log.jsonl").read_text().splitlines())}
+    assert events["begin"]["views_per_epoch"] == {"demo": 14}
+    told = [{"name": "tiny", "sha256": hashlib.sha256(model_file.read_bytes()).hexdigest()}]
+    assert events["environment"]["teachers"] == told
+    assert json.loads((tmp_path / "environment.json").read_text())["teachers"] == told
+    spec, tiny = read_model_spec(result.model), read_model_spec(model_file)
+    assert spec.ancestors == (tiny.training_digest,)
+    assert not spec.seen.complete  # the teacher does not say what it has seen
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 import tomli_w
 
 from lesionctl.errors import UsageError
-from lesionctl.train.options import AUTO_BATCH_SIZE, TrainOptions
+from lesionctl.train.options import AUTO_BATCH_SIZE, TrainOptions, parse_source_weights
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,9 @@ from lesionctl.train.options import AUTO_BATCH_SIZE, TrainOptions
         ("output_stride", 32),
         ("widths", ()),
         ("label_smoothing", 1.0),
+        ("teacher_share", 0.0),
+        ("teacher_share", 1.01),
+        ("source_weight", (("ham", -1.0),)),
         ("layer_decay", 0.0),
         ("layer_decay", 1.1),
         ("save_every", 0.0),
@@ -49,7 +52,16 @@ def test_value_out_of_its_range_is_a_usage_error_with_the_options_name(name, val
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("decoder_stride", 1), ("size", 32), ("epochs", 1), ("warmup", 0.0), ("ema", 0.0), ("workers", -1), ("seed", 0)],
+    [
+        ("decoder_stride", 1),
+        ("teacher_share", 1.0),
+        ("size", 32),
+        ("epochs", 1),
+        ("warmup", 0.0),
+        ("ema", 0.0),
+        ("workers", -1),
+        ("seed", 0),
+    ],
 )
 def test_values_at_the_edge_are_taken(name, value):
     assert getattr(TrainOptions(**{name: value}), name) == value
@@ -67,3 +79,31 @@ def test_resolved_options_survive_toml(tiny_options):
 
 def test_batch_size_that_is_still_to_be_found_is_written_as_people_type_it():
     assert TrainOptions(batch_size=AUTO_BATCH_SIZE).resolved()["batch_size"] == "auto"
+
+
+def test_teachers_and_factors_of_sources_are_written_only_where_there_are_any():
+    assert not {"teacher", "teacher_share", "source_weight"} & TrainOptions().resolved().keys()
+    options = TrainOptions(teacher=("a", "b"), source_weight=(("ham", 0.5), ("a=b", 2.0)))
+    values = options.resolved()
+    assert (values["teacher"], values["teacher_share"]) == (["a", "b"], 0.5)
+    assert values["source_weight"] == ["ham=0.5", "a=b=2.0"]
+    assert parse_source_weights(values["source_weight"]) == (("a=b", 2.0), ("ham", 0.5))  # by name
+    assert tomllib.loads(tomli_w.dumps(values)) == values
+
+
+@pytest.mark.parametrize(
+    ("texts", "what"),
+    [
+        (["ham"], "--source-weight 'ham' is not of the form NAME=FACTOR"),
+        (["=2"], "--source-weight '=2' is not"),
+        (["ham=often"], "--source-weight 'ham=often' is not"),
+        (["ham=-1"], "--source-weight 'ham=-1' is not"),
+        (["ham=nan"], "--source-weight 'ham=nan' is not"),
+        (["ham=inf"], "--source-weight 'ham=inf' is not"),
+        (["ham=1", "ham=2"], "--source-weight names 'ham' twice"),
+    ],
+)
+def test_factors_of_another_form_are_refused(texts, what):
+    with pytest.raises(UsageError) as caught:
+        parse_source_weights(texts)
+    assert caught.value.what.startswith(what)

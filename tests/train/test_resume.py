@@ -15,6 +15,7 @@ from lesionctl.dataset.store import open_store
 from lesionctl.errors import ExitCode, UsageError
 from lesionctl.imaging.masks import encode_mask, read_mask
 from lesionctl.nets.build import build_net
+from lesionctl.nets.model_file import save_model
 from lesionctl.prepare.prepare import PrepareOptions, prepare
 from lesionctl.prepare.sources import FolderSource
 from lesionctl.train import start
@@ -59,6 +60,40 @@ def test_stopped_run_goes_on_to_the_same_weights_to_the_bit(
     assert same_weights(tmp_path / "last.safetensors", run_dir / "last.safetensors")
     assert replace(result, model=finished_run.model) == finished_run
     assert read_metrics(tmp_path) == read_metrics(run_dir)
+
+
+@pytest.fixture
+def taught(tiny_options, tiny_spec, tiny_net, model_file, tmp_path):
+    """Options with two teachers, the second of another size, and weights that sources have."""
+    other = tmp_path / "other.safetensors"
+    save_model(other, replace(tiny_spec, size=32), tiny_net.state_dict())
+    return replace(tiny_options, teacher=(str(model_file), str(other)), source_weight=(("demo", 0.5),), repeat=2)
+
+
+def test_a_run_with_teachers_and_weighted_sources_goes_on_to_the_same_weights_to_the_bit(
+    store_path, taught, tmp_path, interrupt, same_weights
+):
+    whole = train(store_path, tmp_path / "whole", taught)
+    interrupt(store_path, tmp_path / "stopped", taught, 6)  # the second step of the second epoch
+    stopped = train(store_path, tmp_path / "stopped", taught, Resume.MUST)
+    assert same_weights(whole.model, stopped.model)
+    assert same_weights(tmp_path / "whole" / "last.safetensors", tmp_path / "stopped" / "last.safetensors")
+
+
+def test_other_teachers_and_weights_are_refused_by_name(store_path, taught, tiny_spec, tiny_net, tmp_path, interrupt):
+    interrupt(store_path, tmp_path / "run", taught, 1)
+    for change, named in (
+        ({"teacher": ()}, r"teacher: \['.*'\], not None"),
+        ({"teacher": taught.teacher[:1]}, r"teacher: \['\w{64}', '\w{64}'\], not \['\w{64}'\]"),
+        ({"teacher_share": 0.25}, "teacher_share: 0.5, not 0.25"),
+        ({"source_weight": ()}, r"source_weight: \['demo=0.5'\], not None"),
+        ({"source_weight": (("demo", 1.0),)}, r"source_weight: \['demo=0.5'\], not \['demo=1.0'\]"),
+    ):
+        with pytest.raises(UsageError, match=f"holds a run with another {named}"):
+            train(store_path, tmp_path / "run", replace(taught, **change))
+    save_model(tmp_path / "other.safetensors", tiny_spec, tiny_net.state_dict())  # another one under the same name
+    with pytest.raises(UsageError, match="holds a run with another teacher: "):
+        train(store_path, tmp_path / "run", taught)
 
 
 def test_going_on_is_said(store_path, tiny_options, tmp_path, interrupt, stop_after):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from lesionctl.dataset.exposure import Exposure, SeenCount
 from lesionctl.dataset.native_masks import pack
@@ -82,7 +83,7 @@ def test_unless_that_is_allowed_and_then_it_is_said(from_model, make_sample):
     assert begun.seen == SeenCount(1, 3, {"id": 1})
     assert len(warnings) == 1
     assert "has seen 1 of the 3 pictures" in warnings[0]
-    assert "its scores are marked" in warnings[0]
+    assert "the scores are marked" in warnings[0]
 
 
 def test_an_ancestor_that_does_not_say_is_a_warning_and_leaves_its_descendants_in_doubt(from_model):
@@ -100,6 +101,74 @@ def test_what_is_known_of_an_ancestor_in_doubt_still_counts(from_model, make_sam
         from_model(in_doubt)
     _, warnings = from_model(in_doubt, allow_seen=True)
     assert len(warnings) == 2
+
+
+@pytest.fixture
+def taught(store, tmp_path, tiny_spec, tiny_net, tiny_options):
+    """A function that starts with teachers that have seen these."""
+
+    def run(*exposures, names=("teacher-0", "teacher-1"), spec=None, **options):
+        files = []
+        for name, seen in zip(names, exposures, strict=False):
+            files.append(tmp_path / f"{name}.safetensors")
+            files[-1].parent.mkdir(exist_ok=True)
+            about = replace(spec or tiny_spec, seen=seen, training_digest=name, ancestors=("before", name))
+            save_model(files[-1], about, tiny_net.state_dict())
+        listener = Listener()
+        options = replace(tiny_options, teacher=tuple(map(str, files)), **options)
+        return start(options, store, listener), listener.warnings
+
+    return run
+
+
+def test_a_student_has_seen_what_its_teachers_have_seen_and_names_them_among_its_ancestors(store, taught, make_sample):
+    seen = [Exposure.of([make_sample("ISIC_0000008")]), Exposure.of([make_sample("ISIC_0000009")])]
+    begun, warnings = taught(*seen, licence="MIT", training_data="my own")
+    assert (begun.seen, warnings) == (SeenCount(0, 3, {}), [])
+    assert begun.spec.seen == seen[0] | seen[1] | Exposure.of(store.samples[:4])
+    assert begun.spec.ancestors == ("before", "teacher-0", "teacher-1")
+    assert begun.spec.licence == "MIT; its teachers: CC0"
+    assert begun.spec.training_data == "my own; its teachers: nothing"
+
+
+def test_teachers_change_nothing_of_the_first_weights(store, taught, tiny_options):
+    torch.manual_seed(3)
+    alone = start(tiny_options, store, Silent()).net.state_dict()
+    torch.manual_seed(3)
+    with_teacher = taught(Exposure())[0].net.state_dict()
+    assert all(torch.equal(alone[name], with_teacher[name]) for name in alone)
+
+
+def test_a_teacher_that_has_seen_some_of_the_validation_is_refused_by_its_name(taught, make_sample):
+    with pytest.raises(GateError) as caught:
+        taught(Exposure.of([make_sample("ISIC_0000009")]), Exposure.of([make_sample("ISIC_0000002_crop")]))
+    assert "teacher-1.safetensors has seen 1 of the 3 pictures of the validation split" in caught.value.what
+    assert "leave out that --teacher, or" in caught.value.hint
+    assert "--allow-seen" in caught.value.hint
+
+
+def test_what_teachers_and_ancestor_have_seen_is_counted_together(taught, tmp_path, tiny_spec, tiny_net, make_sample):
+    own = Exposure.of([make_sample("ISIC_0000001")])
+    save_model(tmp_path / "ancestor.safetensors", replace(tiny_spec, seen=own), tiny_net.state_dict())
+    others = [Exposure.of([make_sample("ISIC_0000001"), make_sample("ISIC_0000002")]), Exposure()]
+    begun, warnings = taught(*others, init=str(tmp_path / "ancestor.safetensors"), allow_seen=True)
+    assert begun.seen == SeenCount(2, 3, {"sha256": 2})
+    assert len(warnings) == 3  # two have seen some, one does not say
+    assert begun.spec.ancestors == (tiny_spec.training_digest, "before", "teacher-0", "teacher-1")
+    assert not begun.spec.seen.complete
+
+
+def test_models_of_a_cross_validation_are_known_to_have_seen_all_of_it_between_them(taught, make_sample):
+    with pytest.raises(GateError) as caught:
+        taught(Exposure.of([make_sample("ISIC_0000001")]), names=("fold-0/model",))
+    assert "the models of a cross-validation have seen all its pictures between them" in caught.value.hint
+
+
+def test_a_teacher_that_knows_other_proportions_is_a_warning(taught, make_sample, tiny_spec):
+    seen = Exposure.of([make_sample("ISIC_0000009")])
+    _, warnings = taught(seen, spec=replace(tiny_spec, resize=ResizeRule.PAD))
+    assert len(warnings) == 1
+    assert "made square by 'pad'" in warnings[0]
 
 
 @pytest.mark.parametrize(

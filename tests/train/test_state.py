@@ -104,6 +104,27 @@ def test_what_changes_nothing_of_the_result_may_change(saved, name, value):
     assert load_state(saved, identify_run(replace(OPTIONS, **{name: value}), STORE), Resume.MUST, Silent()).step == 7
 
 
+def test_a_run_without_teachers_and_weights_is_what_it_was_before_there_were_any(saved):
+    assert not {"teacher", "teacher_share", "source_weight"} & RUN.keys()
+    run = identify_run(replace(OPTIONS, source_weight=(("ham", 2.0),)), STORE)
+    with pytest.raises(UsageError, match=r"holds a run with another source_weight: None, not \['ham=2.0'\]"):
+        load_state(saved, run, Resume.AUTO, Silent())
+
+
+def test_teachers_are_known_by_their_content_and_their_share(tmp_path):
+    for name, content in (("one", b"1"), ("same", b"1"), ("other", b"2")):
+        (tmp_path / name).write_bytes(content)
+
+    def run_with(*names, share=0.5):
+        files = tuple(str(tmp_path / name) for name in names)
+        return identify_run(replace(OPTIONS, teacher=files, teacher_share=share), STORE)
+
+    assert run_with("one", "other") == run_with("same", "other")
+    assert run_with("one") != run_with("other")
+    assert run_with("one") != run_with("one", "other")
+    assert run_with("one") != run_with("one", share=0.75)
+
+
 @pytest.mark.parametrize("name", ["init", "encoder_weights"])
 def test_file_is_known_by_its_content_and_not_by_its_name(tmp_path, name):
     def run_with(path, content):

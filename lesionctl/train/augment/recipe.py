@@ -6,11 +6,10 @@ import hashlib
 import json
 import tomllib
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lesionctl.errors import BadFile, UsageError
+from lesionctl.errors import BadFile, UsageError, did_you_mean
 from lesionctl.train.augment.steps import ONE_OF, SHARE, SIZING, STEPS, Value
 
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ def read_recipe(name: str) -> Recipe:
     if name not in BUILT_IN and not name.endswith(".toml") and not Path(name).is_file():
         raise UsageError(
             f"there is no augmentation '{name}'",
-            hint=_near(name, BUILT_IN) + ", or the path of a recipe's TOML file",
+            hint=did_you_mean(name, BUILT_IN) + ", or the path of a recipe's TOML file",
         )
     path = _HERE / f"{name}.toml" if name in BUILT_IN else Path(name)
     try:
@@ -127,10 +126,12 @@ def _read_step(where: str, table: dict[str, Any]) -> Step:
     if not isinstance(name, str):
         raise UsageError(f"{where} has no name", hint=f"known: {', '.join([*STEPS, ONE_OF])}")
     if name not in STEPS:
-        raise UsageError(f"{where} ({name}) is unknown", hint=_near(name, [*STEPS, ONE_OF]))
+        raise UsageError(f"{where} ({name}) is unknown", hint=did_you_mean(name, [*STEPS, ONE_OF]))
     where, known = f"{where} ({name})", STEPS[name]
     if others := [key for key in table if key not in ("name", "p") and key not in known]:
-        raise UsageError(f"{where} sets {others[0]}, which it does not know", hint=_near(others[0], ["p", *known]))
+        raise UsageError(
+            f"{where} sets {others[0]}, which it does not know", hint=did_you_mean(others[0], ["p", *known])
+        )
     if name == "resize" and "p" in table:
         raise UsageError(f"{where} sets p", hint="every view has the same size: leave p out")
     parameters = []
@@ -147,12 +148,6 @@ def _read_share(where: str, table: dict[str, Any]) -> float:
         return SHARE.check(table.get("p", SHARE.default))
     except ValueError as error:
         raise UsageError(f"{where}: p {error}") from error
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    known = list(known)
-    near = get_close_matches(name, known, n=1)
-    return f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
 
 
 def _as_values(step: Step) -> list[Any]:

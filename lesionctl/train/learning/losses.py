@@ -4,6 +4,10 @@ Every loss takes logits and the truth, `[N, 1, H, W]`, computes in float32 whate
 autocast too (float64 stays float64), and returns a mean over the pictures: the mean over equal parts of a batch is the
 loss of the batch. Value and gradient are finite for every finite logit, on empty and full masks too. At the defaults,
 a picture that is predicted surely and rightly costs nothing: 1e-9 at most.
+
+Where a teacher helps, the losses that ask a question of each pixel take a `target` besides: what to aim at, in [0, 1],
+`[N, 1, H, W]`, the truth and the teacher's probability mixed. Cross-entropy is linear in its target, so that this is
+the mixture of the losses of both (Hinton et al. 2015, arXiv:1503.02531, at temperature 1).
 """
 
 from __future__ import annotations
@@ -25,21 +29,23 @@ if TYPE_CHECKING:
 _P = ParamSpec("_P")
 
 
-def make_loss(loss: Loss, smoothing: float = 0.0) -> Callable[[Tensor, Tensor], Tensor]:
+def make_loss(loss: Loss, smoothing: float = 0.0, *, taught: bool = False) -> Callable[..., Tensor]:
     """The function that training makes small.
 
     Args:
         loss: Which; its parameters are those of its paper.
         smoothing: Moves the truth from 0 and 1 to s/2 and 1 - s/2, in [0, 1), where each pixel is a question of its
-            own: in cross-entropy (the Dice beside it keeps the truth as it is) and in the focal loss.
+            own: in cross-entropy (the Dice beside it keeps the truth as it is) and in the focal loss. A target is
+            moved alike.
+        taught: Whether it will get a `target` by that name.
 
     Returns:
         A function from logits, floats of any format `[N, 1, H, W]`, and the truth, `[N, 1, H, W]`, 0 or 1, to a
         float32 scalar.
 
     Raises:
-        UsageError: Smoothing is asked of a loss that compares regions: a ratio of areas is least where each pixel is
-            surely in or out, even of softened truth, and the Lovász hinge is defined for 0 and 1 alone.
+        UsageError: Smoothing or a target is asked of a loss that compares regions: a ratio of areas is least where each
+            pixel is surely in or out, even of softened truth, and the Lovász hinge is defined for 0 and 1 alone.
     """
     by_region: dict[Loss, Callable[[Tensor, Tensor], Tensor]] = {
         Loss.TVERSKY: tversky_loss,
@@ -47,9 +53,10 @@ def make_loss(loss: Loss, smoothing: float = 0.0) -> Callable[[Tensor, Tensor], 
         Loss.LOVASZ: lovasz_hinge_loss,
     }
     if loss in by_region:
-        if smoothing:
+        if smoothing or taught:
             raise UsageError(
-                f"--label-smoothing {smoothing} has no meaning for --loss {loss}, which compares regions, not pixels",
+                f"{'--teacher' if taught else f'--label-smoothing {smoothing}'} has no meaning for --loss {loss}, "
+                "which compares regions, not pixels",
                 hint=f"leave it out, or use --loss {Loss.BCE_DICE}, {Loss.FOCAL} or {Loss.BOUNDARY_BCE}",
             )
         return by_region[loss]
@@ -94,23 +101,57 @@ def dice_loss(logits: Tensor, truth: Tensor, smooth: float = 1.0) -> Tensor:
 
 
 @_in_float32
-def bce_dice_loss(logits: Tensor, truth: Tensor, smoothing: float = 0.0) -> Tensor:
+def dice_semimetric_loss(logits: Tensor, target: Tensor, smooth: float = 1.0) -> Tensor:
+    """Dice loss of soft targets: `|p - t| / (|p| + |t|)` (Wang et al. 2023, arXiv:2303.16296, the first of its two).
+
+    The soft Dice loss is least where each pixel is surely in or out, whatever its target: of a target of 0.6 it makes
+    a probability of 1. Here the intersection is `(|p| + |t| - |p - t|) / 2`: the same where t is 0 or 1, and the loss
+    is 0 where p is t, and nowhere else.
+
+    Args:
+        logits: float `[N, 1, H, W]`.
+        target: `[N, 1, H, W]`, in [0, 1].
+        smooth: See `dice_loss`.
+
+    Returns:
+        float32 scalar in [0, 1].
+    """
+    probability = logits.sigmoid()
+    apart = (probability - target).abs().sum(dim=(1, 2, 3))
+    total = probability.sum(dim=(1, 2, 3)) + target.sum(dim=(1, 2, 3))
+    return (apart / (total + smooth)).mean()
+
+
+@_in_float32
+def bce_dice_loss(logits: Tensor, truth: Tensor, smoothing: float = 0.0, target: Tensor | None = None) -> Tensor:
     """Binary cross-entropy, which gives every pixel a gradient, plus Dice, which is close to what is scored.
+
+    Both aim at the target where there is one. A mixture of two Dice losses, one for the truth and one for the teacher,
+    would be least at the one that weighs more, as a weighted median is: the other would not count.
 
     Args:
         logits: float `[N, 1, H, W]`.
         truth: `[N, 1, H, W]`, 0 or 1.
         smoothing: See `make_loss`; of the cross-entropy alone.
+        target: What to aim at in place of the truth, `[N, 1, H, W]`, in [0, 1].
 
     Returns:
         float32 scalar.
     """
-    return F.binary_cross_entropy_with_logits(logits, _soften(truth, smoothing)) + dice_loss(logits, truth)
+    if target is None:
+        return F.binary_cross_entropy_with_logits(logits, _soften(truth, smoothing)) + dice_loss(logits, truth)
+    cross_entropy = F.binary_cross_entropy_with_logits(logits, _soften(target, smoothing))
+    return cross_entropy + dice_semimetric_loss(logits, target)
 
 
 @_in_float32
 def focal_loss(
-    logits: Tensor, truth: Tensor, alpha: float = 0.25, gamma: float = 2.0, smoothing: float = 0.0
+    logits: Tensor,
+    truth: Tensor,
+    alpha: float = 0.25,
+    gamma: float = 2.0,
+    smoothing: float = 0.0,
+    target: Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy that hardly counts what is well decided (Lin et al. 2017, arXiv:1708.02002).
 
@@ -123,13 +164,14 @@ def focal_loss(
         alpha: Weight of the lesion's pixels; the others weigh `1 - alpha`.
         gamma: How much less a well decided pixel counts, at least 1; 0 would be cross-entropy.
         smoothing: See `make_loss`; a pixel then costs the mixture of both terms.
+        target: What to aim at in place of the truth, `[N, 1, H, W]`, in [0, 1]; likewise.
 
     Returns:
         float32 scalar.
     """
-    truth = _soften(truth, smoothing)
-    inside = alpha * truth * logits.neg().sigmoid().pow(gamma) * F.softplus(-logits)
-    outside = (1 - alpha) * (1 - truth) * logits.sigmoid().pow(gamma) * F.softplus(logits)
+    aim = _soften(truth if target is None else target, smoothing)
+    inside = alpha * aim * logits.neg().sigmoid().pow(gamma) * F.softplus(-logits)
+    outside = (1 - alpha) * (1 - aim) * logits.sigmoid().pow(gamma) * F.softplus(logits)
     return (inside + outside).mean()
 
 
@@ -206,7 +248,12 @@ def lovasz_hinge_loss(logits: Tensor, truth: Tensor) -> Tensor:
 
 @_in_float32
 def boundary_bce_loss(
-    logits: Tensor, truth: Tensor, weight: float = 10.0, sigma: float = 5.0, smoothing: float = 0.0
+    logits: Tensor,
+    truth: Tensor,
+    weight: float = 10.0,
+    sigma: float = 5.0,
+    smoothing: float = 0.0,
+    target: Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy that counts most along the outline, as in the U-Net paper (Ronneberger 2015, arXiv:1505.04597).
 
@@ -216,12 +263,13 @@ def boundary_bce_loss(
         weight: See `boundary_weights`.
         sigma: See `boundary_weights`.
         smoothing: See `make_loss`.
+        target: What to aim at in place of the truth, `[N, 1, H, W]`, in [0, 1]; the outline is the truth's.
 
     Returns:
         float32 scalar.
     """
-    weights = boundary_weights(truth, weight, sigma)
-    return F.binary_cross_entropy_with_logits(logits, _soften(truth, smoothing), weight=weights)
+    weights, aim = boundary_weights(truth, weight, sigma), _soften(truth if target is None else target, smoothing)
+    return F.binary_cross_entropy_with_logits(logits, aim, weight=weights)
 
 
 def _soften(truth: Tensor, smoothing: float) -> Tensor:

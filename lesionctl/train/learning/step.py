@@ -11,6 +11,7 @@ from lesionctl.runtime.precision import Precision
 from lesionctl.runtime.torch_segmenter import Normalize
 from lesionctl.train.learning.losses import make_loss
 from lesionctl.train.learning.optimizer import make_optimizer
+from lesionctl.train.learning.teachers import Teachers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,7 @@ class Learned(NamedTuple):
 
 
 class TrainingStep:
-    """Normalise, forward under autocast, loss, backward, clip, optimiser, running mean.
+    """Ask the teachers, normalise, forward under autocast, loss, backward, clip, optimiser, running mean.
 
     Args:
         net: What is trained, on the device.
@@ -52,6 +53,10 @@ class TrainingStep:
     Attributes:
         optimizer: Holds rates and moments; whoever trains sets the rates.
         scaler: Of gradients in float16; idle in other formats.
+
+    Raises:
+        UsageError: The loss cannot aim at what the options ask of it.
+        BadFile: A teacher's file cannot be used.
     """
 
     def __init__(
@@ -68,7 +73,8 @@ class TrainingStep:
     ) -> None:
         self._net, self._model, self._mean = net, model, mean
         self._normalize = compute.place(Normalize(spec.mean, spec.std, channels_last=compute.channels_last))
-        self._loss_of = make_loss(options.loss, options.label_smoothing)
+        self._loss_of = make_loss(options.loss, options.label_smoothing, taught=bool(options.teacher))
+        self._teachers = Teachers(options.teacher, options.teacher_share, compute) if options.teacher else None
         self._clip = options.clip
         self._compute = compute
         self._alone = alone
@@ -97,10 +103,12 @@ class TrainingStep:
         loss = torch.zeros((), device=self._compute.device)
         parts = list(zip(*(torch.split(whole, at_once) for whole in (images, truth)), strict=True))
         for number, (some, their_truth) in enumerate(parts, start=1):
+            aim = their_truth.float()
+            taught = {} if self._teachers is None else {"target": self._teachers.target(aim, some)}
             with self._alone(self._model) if number < len(parts) else nullcontext():
                 with self._compute.autocast():
                     logits = self._model(self._normalize(some))
-                part = self._loss_of(logits, their_truth.float()) * (len(some) / len(images))
+                part = self._loss_of(logits, aim, **taught) * (len(some) / len(images))
                 self.scaler.scale(part).backward()  # type: ignore[no-untyped-call]
             loss += part.detach()
         return loss

@@ -10,6 +10,7 @@ from lesionctl.dataset.samples import Split
 from lesionctl.runtime.torch_segmenter import TorchSegmenter
 from lesionctl.train.data import EpochBatches, Feed, make_loader
 from lesionctl.train.memory.trial import Trial
+from lesionctl.train.sampling import sources_of, training_rows
 from lesionctl.train.validate import score_rows
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def measure_pace(options: TrainOptions, spec: ModelSpec, store: Store, compute: 
 
 def _steps(options: TrainOptions, store: Store, compute: Compute) -> Iterator[tuple[Tensor, Tensor]]:
     """As the loop gets them, for ever."""
-    batches = EpochBatches(store.rows(Split.TRAIN), options)
+    rows = training_rows(store, options)
+    batches = EpochBatches(rows, options, sources=sources_of(store, rows))
     feed = Feed(make_loader(store, batches, options, compute.device), compute.device)
     for epoch in count():
         batches.epoch = epoch

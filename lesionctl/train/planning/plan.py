@@ -62,12 +62,12 @@ def make_plan(
 
     Raises:
         UsageError: The set has no training or no validation split, or the budget is too short for one epoch.
-        GateError: The model that was given to start from has seen pictures of the validation split.
+        GateError: The model that was given to start from, or a teacher, has seen pictures of the validation split.
     """
     began, progress = time.monotonic(), progress or Silent()
     if options.fold is not None:
         store = store.at_fold(options.fold)
-    there = look_at(store, compute)
+    there = look_at(store, compute, options)
     decisions = Decisions(options, given)
 
     plan_network(decisions, store, there)

@@ -12,8 +12,8 @@ import tomli_w
 
 from lesionctl.errors import BadFile, LesionctlError
 from lesionctl.paths import BUNDLED_MODELS
-from lesionctl.runtime.load import find_model
-from lesionctl.train.options import AUTO_BATCH_SIZE, TrainOptions
+from lesionctl.runtime.load import find_model, find_models
+from lesionctl.train.options import AUTO_BATCH_SIZE, TrainOptions, parse_source_weights
 
 PLAN_FILE = "plan.toml"
 """Its name in a run directory."""
@@ -38,8 +38,8 @@ class Plan:
     def to_toml(self) -> str:
         """The text of a `plan.toml`, which `lesionctl --config plan.toml train STORE --out RUN` takes back."""
         values = self.options.resolved()
-        if self.options.init and Path(self.options.init).parent == BUNDLED_MODELS.resolve():
-            values["init"] = Path(self.options.init).stem
+        values["init"] = _as_typed(self.options.init)
+        values["teacher"] = [_as_typed(file) for file in self.options.teacher]
         texts = {name: _format(values[name]) for name in self.reasons}
         names = max(map(len, texts), default=0)
         width = max((len(text) for text in texts.values() if len(text) <= _WIDEST), default=0)
@@ -77,6 +77,11 @@ def read_plan(path: Path) -> dict[str, Any]:
     return values
 
 
+def _as_typed(file: str) -> str:
+    """A bundled model by its name, which is the same on every machine."""
+    return Path(file).stem if file and Path(file).parent == BUNDLED_MODELS.resolve() else file
+
+
 def _format(value: Any) -> str:
     """A value as TOML on one line; tomli_w writes a list over several."""
     if isinstance(value, list):
@@ -89,6 +94,11 @@ def _parse(name: str, value: Any, default: Any) -> Any:
         return AUTO_BATCH_SIZE
     if name == "init":
         return str(find_model(value).resolve()) if value else ""
+    if name in {"teacher", "source_weight"}:
+        texts = [value] if isinstance(value, str) else list(value)
+        if name == "source_weight":
+            return parse_source_weights(texts)
+        return tuple(str(path.resolve()) for path in find_models(texts))
     if isinstance(default, tuple):
         return tuple(map(int, value.split(",") if isinstance(value, str) else value))
     if isinstance(default, StrEnum):

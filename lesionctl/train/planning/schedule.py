@@ -36,7 +36,7 @@ def plan_augmentation(decisions: Decisions, there: Situation) -> None:
 
 def per_step(options: TrainOptions, there: Situation) -> int:
     """Pictures that a step learns from."""
-    return min(options.batch_size * options.accumulate, there.train)
+    return min(options.batch_size * options.accumulate, there.views)
 
 
 def plan_rates(decisions: Decisions, there: Situation) -> None:
@@ -64,16 +64,16 @@ def plan_rates(decisions: Decisions, there: Situation) -> None:
 def plan_repeat(decisions: Decisions, there: Situation) -> None:
     """How often an epoch of a small set shows each picture; the batch must be decided."""
     pictures = per_step(decisions.options, there)
-    repeat = max(1, math.ceil(_STEPS_PER_EPOCH * pictures / there.train))
-    why = f"{there.train} training pictures are {there.train / pictures:.3g} steps of {pictures}"
+    repeat = max(1, math.ceil(_STEPS_PER_EPOCH * pictures / there.views))
+    why = f"{there.views_text} are {there.views / pictures:.3g} steps of {pictures}"
     more = f"{why}; an epoch, with its validation, has {_STEPS_PER_EPOCH} at least" if repeat > 1 else why
     decisions.take("repeat", repeat, more)
 
 
 def _steps_per_epoch(options: TrainOptions, there: Situation) -> int:
     pictures = per_step(options, there)
-    repeat = options.repeat or max(1, math.ceil(_STEPS_PER_EPOCH * pictures / there.train))
-    return max(1, there.train * repeat // pictures)
+    repeat = options.repeat or max(1, math.ceil(_STEPS_PER_EPOCH * pictures / there.views))
+    return max(1, there.views * repeat // pictures)
 
 
 def _usual_views(options: TrainOptions, there: Situation) -> tuple[float, str]:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from lesionctl.train.options import TrainOptions
 
-_START = ("init", "allow_seen")
 _ENCODER = ("encoder", "encoder_weights", "layer_decay")
 _UNET = ("decoder_channels", "decoder_stride")
 _DEEPLAB = ("output_stride",)
@@ -29,7 +28,9 @@ _UNUSED = {
 _UNUSED_WITH_INIT = ("arch", "encoder", "encoder_weights", *_UNET, *_DEEPLAB, *_CLASSIC)
 
 
-def write_config(path: Path, store: Path, options: TrainOptions, remarks: Sequence[str]) -> None:
+def write_config(
+    path: Path, store: Path, options: TrainOptions, remarks: Sequence[str], folds: int | None = None
+) -> None:
     """Write the options that apply to the run, below remarks for people.
 
     Args:
@@ -37,9 +38,12 @@ def write_config(path: Path, store: Path, options: TrainOptions, remarks: Sequen
         store: The prepared set.
         options: How the run trains.
         remarks: A line of comment each.
+        folds: How many folds are trained; None: this is the configuration of one run.
     """
-    unused = _UNUSED_WITH_INIT if options.init else (*_START, *_UNUSED[options.arch])
-    values: dict[str, Any] = {"store": str(store), **options.resolved()}
+    unused = _UNUSED_WITH_INIT if options.init else ("init", *_UNUSED[options.arch])
+    if not options.init and not options.teacher:
+        unused = (*unused, "allow_seen")
+    values: dict[str, Any] = {"store": str(store), **({"folds": folds} if folds else {}), **options.resolved()}
     for name in unused:
         del values[name]
     write_text(path, "".join(f"# {remark}\n" for remark in remarks) + tomli_w.dumps({"train": values}))

@@ -54,14 +54,15 @@ class RunRecord:
         self._loss = str(options.loss)
         write_config(self._out / "config.toml", store, options, remarks)
 
-    def environment(self, compute: Compute, processes: int) -> None:
+    def environment(self, compute: Compute, processes: int, teachers: Sequence[str] = ()) -> None:
         """Write `environment.json`, and the same into the log, which keeps it when the run goes on elsewhere.
 
         Args:
             compute: Where and in which precision this process computes.
             processes: How many train together.
+            teachers: Files of the models that teach.
         """
-        values = describe_run(compute, processes)
+        values = describe_run(compute, processes, teachers)
         write_text(self._out / "environment.json", json.dumps(values, indent=2) + "\n")
         self.event("environment", **values)
 

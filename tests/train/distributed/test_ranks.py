@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 from lesionctl.errors import Interrupted, LesionctlError, UsageError
-from lesionctl.runtime.device import Compute
+from lesionctl.runtime.device import Compute, choose_compute
 from lesionctl.runtime.precision import Precision
+from lesionctl.runtime.threads import available_cpus
 from lesionctl.train.distributed import heartbeat
 from lesionctl.train.distributed.ranks import Ranks, join_ranks
 
@@ -72,6 +73,16 @@ def interrupted(ranks):
     raise Interrupted("stopped")
 
 
+def share_processors(ranks):
+    """Both have the mask of all eight processors, and nobody has said how many each may use."""
+    os.sched_getaffinity = lambda _: set(range(8))
+    del os.environ["SLURM_CPUS_PER_TASK"]
+    if "RANK" not in os.environ:
+        del os.environ["OMP_NUM_THREADS"]  # srun sets none, and torchrun 1
+    choose_compute("cpu")
+    say(ranks.gather((available_cpus(), torch.get_num_threads())))
+
+
 def work(plan):
     torch.set_num_threads(1)
     heartbeat.BEAT, heartbeat.MISSED, heartbeat.GRACE = 0.1, 20, 0.2
@@ -88,8 +99,9 @@ def work(plan):
 def run_two(two_processes):
     """A function that runs scenarios; what each process said, and what the first exited with and logged."""
 
-    def run(*scenarios):
-        with two_processes(__file__, *(scenario.__name__ for scenario in scenarios)) as started:
+    def run(*scenarios, launcher="torchrun"):
+        names = (scenario.__name__ for scenario in scenarios)
+        with two_processes(__file__, *names, launcher=launcher) as started:
             first, other = started
             said, logged = first.communicate(timeout=120)
             other.kill()
@@ -141,6 +153,13 @@ def test_a_process_that_waits_for_a_frozen_one_is_ended(run_two):
     assert first == []
     assert code == 1
     assert heartbeat.PEER_LOST in logged
+
+
+@pytest.mark.parametrize("launcher", ["torchrun", "slurm"])
+def test_two_processes_share_the_processors_of_their_machine(run_two, launcher):
+    first, _, code, logged = run_two(share_processors, launcher=launcher)
+    assert first == ["[(4, 4), (4, 4)]", "end of share_processors"]
+    assert code == 0, logged
 
 
 def test_a_world_of_one_needs_nobody(monkeypatch):

@@ -337,8 +337,9 @@ def test_the_file_has_a_line_for_each_value_with_its_reason_aligned(store, measu
 
 def test_the_file_serves_as_a_configuration(store, measured, tmp_path):
     (tmp_path / "plan.toml").write_text(make_plan(store, TrainOptions(), NOTHING, None, CPU).to_toml())
-    known = {"train": {name: Parameter(name, several=False) for name in TrainOptions().resolved()}}
-    values = read_config(tmp_path / "plan.toml", known)["train"]
+    options = TrainOptions().resolved()
+    known = {"train": {name: Parameter(name, False, type(value)) for name, value in options.items()}}
+    values = read_config(tmp_path / "plan.toml", known, {})["train"]
     assert values["init"] == "lesion-s"  # by its name, so that the file serves on another machine too
     assert values["epochs"] == 15
 

@@ -22,9 +22,11 @@ UNET = {"decoder_channels", "decoder_stride"}
         (TrainOptions(fold=0), START | {"output_stride", "widths"}),
         (TrainOptions(arch=Arch.DEEPLABV3PLUS), START | UNET | {"widths"}),
         (TrainOptions(arch=Arch.CLASSIC), START | ENCODER | UNET | {"output_stride", "layer_decay"}),
+        (TrainOptions(teacher=("t",), teacher_share=0.25), {"init", "output_stride", "widths"}),
+        (TrainOptions(source_weight=(("ham", 2.0),)), START | {"output_stride", "widths"}),
         (TrainOptions(init="m.safetensors"), ENCODER | UNET | {"arch", "output_stride", "widths"}),
     ],
-    ids=["unet", "fold", "deeplabv3plus", "classic", "init"],
+    ids=["unet", "fold", "deeplabv3plus", "classic", "teacher", "sources", "init"],
 )
 def test_configuration_is_toml_of_every_option_that_applies(tmp_path, options, absent):
     write_config(tmp_path / "config.toml", tmp_path / "store", options, ["data: a digest", "validation: seen"])

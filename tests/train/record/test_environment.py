@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from lesionctl.runtime.device import Compute
+from lesionctl.runtime.load import digest_of
 from lesionctl.runtime.precision import Precision
 from lesionctl.train.record.environment import describe_run
 
@@ -26,6 +27,12 @@ def test_command_device_and_number_of_processes_are_there(compute, monkeypatch):
     assert values["torch"] == torch.__version__
     age = datetime.now(UTC) - datetime.fromisoformat(values["date"])
     assert 0 <= age.total_seconds() < 60
+
+
+def test_teachers_are_told_by_name_and_digest_and_not_by_their_place(compute, model_file):
+    values = describe_run(compute, 1, [str(model_file)])
+    assert values["teachers"] == [{"name": "tiny", "sha256": digest_of(model_file)}]
+    assert describe_run(compute, 1)["teachers"] == []
 
 
 def test_variables_that_matter_are_told_and_those_that_name_a_person_are_not(compute, monkeypatch):
