@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import importlib.util
 import sys
@@ -91,6 +90,8 @@ def may_have_accelerator() -> bool:
     """Whether it is worth the second that importing torch takes to ask it for CUDA or MPS."""
     if sys.platform == "darwin":
         return True
+    import ctypes
+
     drivers = ("nvcuda.dll",) if sys.platform == "win32" else ("libcuda.so.1",)
     for driver in drivers:
         with suppress(OSError):

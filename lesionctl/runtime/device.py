@@ -14,7 +14,7 @@ import torch
 
 from lesionctl.errors import UsageError
 from lesionctl.runtime.precision import Precision
-from lesionctl.runtime.threads import available_cpus
+from lesionctl.runtime.threads import available_cpus, threads_are_chosen
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -127,7 +127,7 @@ def _best_precision(device: torch.device) -> Precision:
 
 
 def _use_granted_cpus() -> None:
-    if "OMP_NUM_THREADS" not in os.environ:  # a person's own choice stands
+    if not threads_are_chosen():
         torch.set_num_threads(available_cpus())
 
 

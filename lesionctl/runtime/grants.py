@@ -32,6 +32,19 @@ def cpus_from_slurm(environ: Mapping[str, str] = os.environ) -> int | None:
     return int(granted) if granted.isdigit() else None
 
 
+def cpus_of_node_from_slurm(environ: Mapping[str, str] = os.environ) -> int | None:
+    """Processors of this machine that SLURM granted to all tasks of the step or job together; None outside of SLURM."""
+    granted = environ.get("SLURM_CPUS_ON_NODE", "")
+    return int(granted) if granted.isdigit() else None
+
+
+def cpus_of_launcher() -> int | None:
+    """Processors in the affinity mask of the process that started this one; None where there is no such thing."""
+    with suppress(OSError):  # another user's, on a system that hides it
+        return len(os.sched_getaffinity(os.getppid())) if hasattr(os, "sched_getaffinity") else None
+    return None
+
+
 def cpu_quota(root: Path = _ROOT) -> float | None:
     """How many processors' time the control groups leave this process; None: as much as there is.
 
@@ -57,10 +70,30 @@ def memory_limit(root: Path = _ROOT, environ: Mapping[str, str] = os.environ) ->
         environ: The environment.
     """
     limits = [int(text) for text in _texts(root, "memory.max", "memory", "memory.limit_in_bytes") if text.isdigit()]
-    slurm = environ.get("SLURM_MEM_PER_NODE", "")
-    if slurm.isdigit() and int(slurm):
-        limits.append(int(slurm) * 2**20)
+    if (slurm := memory_from_slurm(environ)) is not None:
+        limits.append(slurm)
     return min((limit for limit in limits if limit < _UNLIMITED), default=None)
+
+
+def memory_from_slurm(environ: Mapping[str, str] = os.environ) -> int | None:
+    """Bytes of this machine that SLURM granted to all tasks together; None outside of SLURM, or where it grants all.
+
+    It was asked for (`--mem`, `--mem-per-cpu`, `--mem-per-gpu`) for the machine, or for each of its granted processors
+    or GPUs; the variables count MiB.
+
+    Args:
+        environ: The environment.
+    """
+    limits = []
+    for granted, times in (
+        ("SLURM_MEM_PER_NODE", ""),
+        ("SLURM_MEM_PER_CPU", "SLURM_CPUS_ON_NODE"),
+        ("SLURM_MEM_PER_GPU", "SLURM_GPUS_ON_NODE"),
+    ):
+        each, number = environ.get(granted, ""), environ.get(times, "") if times else "1"
+        if each.isdigit() and number.isdigit():
+            limits.append(int(each) * int(number) * 2**20)
+    return min((limit for limit in limits if limit), default=None)  # 0 asks for all of the machine
 
 
 def _texts(root: Path, name: str, controller: str, old_name: str) -> Iterator[str]:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lesionctl.runtime.control_groups import groups_around
+from lesionctl.runtime.grants import memory_from_slurm
+from lesionctl.runtime.world import processes_on_this_node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,8 +24,8 @@ def memory_for_this_process(root: Path = Path("/"), environ: Mapping[str, str] =
     """Bytes that this process may have in all, those that it has already included.
 
     The least of: what the system can give without swapping, what the control groups around the process leave (version 1
-    and 2; page cache counts as free), and what SLURM granted. Processes of one training on this machine
-    (`LOCAL_WORLD_SIZE`) share what is free.
+    and 2; page cache counts as free), and what SLURM granted. The processes that work together on this machine, under
+    torchrun or srun (`processes_on_this_node`), share what is free: what SLURM grants is the machine's, not a task's.
 
     Args:
         root: Where the system's directories are.
@@ -33,11 +35,10 @@ def memory_for_this_process(root: Path = Path("/"), environ: Mapping[str, str] =
         None where the system does not say.
     """
     free = [*_free_of_system(root), *_free_of_groups(root)]
-    slurm = environ.get("SLURM_MEM_PER_NODE", "")
-    granted = [int(slurm) * 2**20] if slurm.isdigit() and int(slurm) else []
-    own, ranks = _resident(root), int(environ.get("LOCAL_WORLD_SIZE", "1"))
-    shares = [own + max(0, count) // ranks for count in free] + [count // ranks for count in granted]
-    return min(shares, default=None)
+    granted = memory_from_slurm(environ)
+    own, processes = _resident(root), processes_on_this_node(environ)
+    shares = [own + max(0, count) // processes for count in free]
+    return min([*shares, *([] if granted is None else [granted // processes])], default=None)
 
 
 def _free_of_system(root: Path) -> Iterator[int]:

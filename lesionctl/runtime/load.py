@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from lesionctl.errors import BadFile, UsageError
+from lesionctl.errors import BadFile, UsageError, did_you_mean
 from lesionctl.paths import BUNDLED_MODELS
 from lesionctl.runtime.backend import (
     Backend,
@@ -57,9 +56,8 @@ def find_model(name: str) -> Path:
     if path.name == name and bundled.is_file():
         return bundled
     names = bundled_models()
-    near = get_close_matches(name, names, n=1)
     known = f"give a model file, a run directory, or one of: {', '.join(names)}"
-    raise UsageError(f"there is no model '{name}'", hint=f"did you mean '{near[0]}'?" if near else known)
+    raise UsageError(f"there is no model '{name}'", hint=did_you_mean(name, names, otherwise=known))
 
 
 def find_models(names: Sequence[str]) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Which of several processes this is, and where they meet: what the launcher says in the environment."""
+"""Which of several processes this is, where they meet, how many share a machine: what the launcher says of it."""
 
 from __future__ import annotations
 
@@ -55,16 +55,55 @@ def find_world(environ: Mapping[str, str]) -> World | None:
     """
     if "RANK" in environ and "WORLD_SIZE" in environ:
         return _world(environ, "RANK", "WORLD_SIZE", "LOCAL_RANK", environ)
-    step = environ.get("SLURM_STEP_ID", environ.get("SLURM_STEPID", ""))
-    if not step.isdigit() or int(step) >= _LAST_STEP or "SLURM_STEP_NUM_TASKS" not in environ:
+    step = _step(environ)
+    if step is None:
         return None
     job = environ.get("SLURM_JOB_ID", "")
     meeting = {
         "MASTER_ADDR": _first_host(environ.get("SLURM_STEP_NODELIST", "")),
-        "MASTER_PORT": str(_FIRST_PORT + (31 * int(job or 0) + int(step)) % _PORTS),
+        "MASTER_PORT": str(_FIRST_PORT + (31 * int(job or 0) + step) % _PORTS),
         **{name: environ[name] for name in ("MASTER_ADDR", "MASTER_PORT") if name in environ},
     }
     return _world(environ, "SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", meeting)
+
+
+def processes_on_this_node(environ: Mapping[str, str]) -> int:
+    """How many processes, this one too, share what this machine grants; they work on the same thing at the same time.
+
+    torchrun says it (LOCAL_WORLD_SIZE); else it is the tasks of a step, see `tasks_on_this_node`. A step that starts
+    torchrun has one task on each machine.
+
+    Args:
+        environ: The environment of this process.
+    """
+    local = environ.get("LOCAL_WORLD_SIZE", "")
+    return max(1, int(local)) if local.isdigit() else tasks_on_this_node(environ)
+
+
+def tasks_on_this_node(environ: Mapping[str, str]) -> int:
+    """How many tasks of SLURM's step run on this machine; 1 outside of a step, see `find_world`.
+
+    SLURM_STEP_TASKS_PER_NODE has a number for each machine of the step, "2,1(x3)" for 2, 1, 1, 1, and SLURM_NODEID is
+    the place of this one. (SLURM_TASKS_PER_NODE is the job's: a batch script has it too, and is alone.)
+
+    Args:
+        environ: The environment of this process.
+    """
+    if _step(environ) is None:
+        return 1
+    written = re.findall(r"(\d+)(?:\(x(\d+)\))?", environ.get("SLURM_STEP_TASKS_PER_NODE", ""))
+    numbers = [int(number) for number, times in written for _ in range(int(times or 1))]
+    node = environ.get("SLURM_NODEID", "")
+    return max(1, numbers[int(node)]) if node.isdigit() and int(node) < len(numbers) else 1
+
+
+def is_started_by_torchrun(environ: Mapping[str, str]) -> bool:
+    """Whether torchrun started this process, not a person who names the others by variables.
+
+    Args:
+        environ: The environment of this process.
+    """
+    return "TORCHELASTIC_RUN_ID" in environ
 
 
 def device_of_process(name: str, local_rank: int, processes: int) -> str:
@@ -127,6 +166,13 @@ def _world(
     if world.rank >= world.size:
         raise UsageError(f"{rank}={world.rank} is no process of {world.size}: they are numbered from 0")
     return world
+
+
+def _step(environ: Mapping[str, str]) -> int | None:
+    """Number of the step whose tasks srun started; None in a batch script, in salloc's shell and outside of SLURM."""
+    step = environ.get("SLURM_STEP_ID", environ.get("SLURM_STEPID", ""))
+    is_real = step.isdigit() and int(step) < _LAST_STEP and "SLURM_STEP_NUM_TASKS" in environ
+    return int(step) if is_real else None
 
 
 def _first_host(hosts: str) -> str:

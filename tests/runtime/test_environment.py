@@ -159,9 +159,20 @@ def test_what_control_groups_grant(tmp_path, files, cpus, memory):
     assert memory_limit(tmp_path, {}) == memory
 
 
-@pytest.mark.parametrize(("granted", "limit"), [("2048", 2 * 2**30), ("0", None), ("", None)])
-def test_what_slurm_grants(tmp_path, granted, limit):
-    assert memory_limit(tmp_path, {"SLURM_MEM_PER_NODE": granted}) == limit  # 0 asks for all of the node
+@pytest.mark.parametrize(
+    ("environ", "gib"),
+    [
+        ({"SLURM_MEM_PER_NODE": "2048"}, 2),
+        ({"SLURM_MEM_PER_NODE": "0"}, None),  # all of the node
+        ({"SLURM_MEM_PER_NODE": ""}, None),
+        ({"SLURM_MEM_PER_CPU": "2048", "SLURM_CPUS_ON_NODE": "3"}, 6),
+        ({"SLURM_MEM_PER_CPU": "2048"}, None),
+        ({"SLURM_MEM_PER_GPU": "4096", "SLURM_GPUS_ON_NODE": "2"}, 8),
+        ({"SLURM_MEM_PER_NODE": "8192", "SLURM_MEM_PER_CPU": "1024", "SLURM_CPUS_ON_NODE": "4"}, 4),  # the step's
+    ],
+)
+def test_what_slurm_grants(tmp_path, environ, gib):
+    assert memory_limit(tmp_path, environ) == (gib and gib * 2**30)
 
 
 class _Library:

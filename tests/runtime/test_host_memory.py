@@ -9,6 +9,12 @@ import pytest
 from lesionctl.runtime.host_memory import memory_for_this_process
 
 GIB = 2**30
+TASKS = {  # a step of five tasks, four of them here
+    "SLURM_STEP_ID": "0",
+    "SLURM_STEP_NUM_TASKS": "5",
+    "SLURM_STEP_TASKS_PER_NODE": "1,4",
+    "SLURM_NODEID": "1",
+}
 PAGE = os.sysconf("SC_PAGE_SIZE")
 OWN = GIB // PAGE * PAGE  # this process has one GiB already
 
@@ -71,6 +77,12 @@ def test_the_first_version_limits_it_too_and_a_container_sees_its_own_group_as_t
         ({"SLURM_MEM_PER_NODE": "0"}, 17 * GIB),  # all that the node has
         ({"LOCAL_WORLD_SIZE": "4"}, 5 * GIB),
         ({"SLURM_MEM_PER_NODE": "8192", "LOCAL_WORLD_SIZE": "4"}, 2 * GIB),
+        (TASKS, 5 * GIB),
+        ({**TASKS, "SLURM_NODEID": "0"}, 17 * GIB),
+        ({**TASKS, "SLURM_MEM_PER_NODE": "8192"}, 2 * GIB),
+        ({**TASKS, "SLURM_MEM_PER_CPU": "1024", "SLURM_CPUS_ON_NODE": "8"}, 2 * GIB),
+        ({**TASKS, "SLURM_MEM_PER_GPU": "2048", "SLURM_GPUS_ON_NODE": "2"}, GIB),
+        ({"SLURM_MEM_PER_NODE": "8192", "SLURM_STEP_TASKS_PER_NODE": "4"}, 8 * GIB),  # a batch script is alone
     ],
 )
 def test_what_slurm_granted_limits_it_and_processes_of_one_training_share_it(system, environ, expected):

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from lesionctl.errors import UsageError
-from lesionctl.runtime.world import World, find_world
+from lesionctl.runtime.world import World, find_world, processes_on_this_node, tasks_on_this_node
 
 TORCHRUN = {"RANK": "3", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "MASTER_ADDR": "gpu-1", "MASTER_PORT": "29500"}
 JOB = {"SLURM_JOB_ID": "1000", "SLURM_NTASKS": "4", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"}
@@ -78,6 +78,41 @@ def test_the_first_host_of_a_step_is_where_its_processes_meet(hosts, first):
 def test_variables_that_contradict_one_another_are_refused(changes, words):
     with pytest.raises(UsageError, match=words):
         find_world({**TORCHRUN, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "number"),
+    [
+        ({"SLURM_STEP_TASKS_PER_NODE": "2"}, 2),
+        ({"SLURM_STEP_TASKS_PER_NODE": "2(x3)", "SLURM_NODEID": "2"}, 2),
+        ({"SLURM_STEP_TASKS_PER_NODE": "2,1(x2)"}, 2),
+        ({"SLURM_STEP_TASKS_PER_NODE": "2,1(x2)", "SLURM_NODEID": "1"}, 1),
+        ({"SLURM_STEP_TASKS_PER_NODE": "2,1(x2)", "SLURM_NODEID": "2"}, 1),
+        ({"SLURM_STEP_TASKS_PER_NODE": "1(x10),12", "SLURM_NODEID": "10"}, 12),
+        ({"SLURM_STEP_TASKS_PER_NODE": "4", "SLURM_STEP_ID": "4294967290"}, 1),  # the shell of salloc
+        ({"SLURM_STEP_TASKS_PER_NODE": "4", "SLURM_NODEID": "1"}, 1),  # of another step
+        ({}, 1),
+    ],
+)
+def test_tasks_on_a_node_are_those_that_the_step_has_there(changes, number):
+    assert tasks_on_this_node({**STEP, **changes}) == number
+    assert processes_on_this_node({**STEP, **changes}) == number
+
+
+@pytest.mark.parametrize(
+    ("environ", "number"),
+    [
+        ({}, 1),
+        ({**JOB, "SLURM_TASKS_PER_NODE": "4", "SLURM_STEP_TASKS_PER_NODE": "4"}, 1),  # a batch script is alone
+        ({**TORCHRUN, "LOCAL_WORLD_SIZE": "4"}, 4),
+        ({**JOB, **TORCHRUN, "LOCAL_WORLD_SIZE": "4"}, 4),
+        ({**STEP, **TORCHRUN, "SLURM_STEP_TASKS_PER_NODE": "1(x2)", "LOCAL_WORLD_SIZE": "4"}, 4),
+        ({**STEP, **TORCHRUN, "SLURM_STEP_TASKS_PER_NODE": "2(x2)"}, 2),  # a person named them by torchrun's variables
+        ({**TORCHRUN, "LOCAL_WORLD_SIZE": ""}, 1),
+    ],
+)
+def test_processes_on_a_node_are_those_of_torchrun_or_of_the_step(environ, number):
+    assert processes_on_this_node(environ) == number
 
 
 def test_the_launcher_is_known_before_torch_is_loaded():
