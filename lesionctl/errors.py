@@ -5,7 +5,9 @@ Wings and the ground floor raise these; `lesionctl.cli.main` alone turns them in
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import IntEnum
 from pathlib import Path
 
@@ -19,6 +21,10 @@ class ExitCode(IntEnum):
     SOME_INPUTS_FAILED = 3
     GATE_FAILED = 4
     INTERRUPTED = 75
+    # As shells tell of a process that a signal has ended: 128 and its number.
+    SIGINT = 130
+    SIGPIPE = 141
+    SIGTERM = 143
 
 
 class LesionctlError(Exception):
@@ -92,3 +98,41 @@ class SomeInputsFailed(LesionctlError):
         done = "the rest are done" if len(failures) < total else "none is done"
         super().__init__(f"{len(failures)} of {total} inputs failed, {done}:\n{lines}")
         self.failures = failures
+
+
+def nearest(name: str, known: Iterable[str], most: int = 1, *, at_least: float = 0.6) -> list[str]:
+    """The known words that look like a misspelt one, the most alike first.
+
+    Args:
+        name: Capital and small letters, `-` and `_` count as the same.
+        known: The words that there are.
+        most: How many.
+        at_least: How alike they must be, from 0 to 1 (the same); see `difflib.SequenceMatcher.ratio`.
+    """
+    by_spelling: dict[str, str] = {}
+    for word in known:
+        by_spelling.setdefault(_spell(word), word)
+    return [by_spelling[near] for near in get_close_matches(_spell(name), by_spelling, most, at_least)]
+
+
+def did_you_mean(
+    name: str, known: Iterable[str], most: int = 1, *, otherwise: str | None = None, at_least: float = 0.6
+) -> str:
+    """A hint for a misspelt word.
+
+    Args:
+        name: The word.
+        known: Those that there are.
+        most: How many to name.
+        otherwise: The hint where none looks like it; None: all that are known.
+        at_least: See `nearest`.
+    """
+    known = list(known)
+    near = [f"'{word}'" for word in nearest(name, known, most, at_least=at_least)]
+    if near:
+        return f"did you mean {' or '.join(filter(None, (', '.join(near[:-1]), near[-1])))}?"
+    return f"known: {', '.join(known)}" if otherwise is None else otherwise
+
+
+def _spell(word: str) -> str:
+    return word.lower().replace("_", "-")

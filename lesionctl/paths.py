@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import platformdirs
-
 BUNDLED_MODELS = Path(__file__).parent / "models"
 """The models that come with the program: one `.safetensors` and one card (`.md`) each."""
 
@@ -17,13 +15,19 @@ CACHE_VARIABLE = "LESIONCTL_CACHE_DIR"
 
 def user_config_file() -> Path:
     """A person's own defaults; need not exist."""
+    import platformdirs  # here and below: it takes time that `--help` need not wait for
+
     return platformdirs.user_config_path("lesionctl") / "config.toml"
 
 
 def cache_dir() -> Path:
     """Where fetched things are kept, absolute; `LESIONCTL_CACHE_DIR` moves it. Need not exist or be writable."""
     chosen = os.environ.get(CACHE_VARIABLE)
-    return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_cache_path("lesionctl")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    import platformdirs
+
+    return platformdirs.user_cache_path("lesionctl")
 
 
 def downloads_directory() -> Path:

@@ -47,6 +47,9 @@ class Progress(Protocol):
     def say(self, message: str) -> None:
         """A line that a person wants to read while it runs."""
 
+    def detail(self, message: str) -> None:
+        """A line for a person who asked for all: what was chosen, and why."""
+
     def warn(self, message: str) -> None:
         """A line that a person should read even when all goes well."""
 
@@ -73,6 +76,9 @@ class Silent:
         """Drop the row."""
 
     def say(self, message: str) -> None:
+        """Drop the message."""
+
+    def detail(self, message: str) -> None:
         """Drop the message."""
 
     def warn(self, message: str) -> None:

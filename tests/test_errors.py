@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from lesionctl.errors import (
     MissingExtra,
     SomeInputsFailed,
     UsageError,
+    did_you_mean,
+    nearest,
 )
 
 
@@ -61,3 +64,24 @@ def test_failed_inputs_are_all_named_and_counted():
 def test_failed_inputs_are_counted_and_named(total, message):
     error = SomeInputsFailed([Failure(Path("a.jpg"), "the file is empty")], total)
     assert error.what == f"{message}:\n  a.jpg: the file is empty"
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [("isci2018", ["isic2018"]), ("ISIC2018", ["isic2018"]), ("mean-dice", ["mean_dice"]), ("xyz", [])],
+)
+def test_a_misspelt_word_is_near_the_right_one(name, near):
+    assert nearest(name, ["ham10000", "isic2018", "mean_dice"]) == near
+
+
+def test_a_hint_names_the_near_words_or_all():
+    assert did_you_mean("trian", ["train", "eval"]) == "did you mean 'train'?"
+    assert did_you_mean("resnet43", ["resnet34", "resnet18", "vgg"], most=2) == "did you mean 'resnet34' or 'resnet18'?"
+    assert did_you_mean("abc1", ["abc2", "abc3", "abc4"], most=3).count("'") == 6
+    assert did_you_mean("xyz", ["train", "eval"]) == "known: train, eval"
+    assert did_you_mean("xyz", ["train", "eval"], otherwise="see the manual") == "see the manual"
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGPIPE", "SIGTERM"])
+def test_the_code_of_a_death_by_signal_is_the_shells(name):
+    assert ExitCode[name] == 128 + signal.Signals[name]

@@ -87,6 +87,8 @@ def bench(
         begin = partial(_begin, paths=paths, scratch=scratch)
         _convert(cases, begin)
 
+        for case in cases:
+            progress.detail(f"to be measured: {case.label}")
         outcomes = _measure(cases, begin, options, progress)
         rows = [replace(row, digest=digests[row.case.model]) for row in _keep_rows(outcomes, options, progress)]
         if options.store is not None:
@@ -176,6 +178,7 @@ def _keep_rows(outcomes: Sequence[Row | Refused], options: BenchOptions, progres
     for outcome in outcomes:
         if isinstance(outcome, Row):
             rows.append(outcome)
+            progress.detail(f"{outcome.case.label}: ran on {outcome.runs_on or 'nothing'}")
         elif options.only_what_works and outcome.error.is_lack:
             progress.say(f"left out: {outcome.case.label}: {outcome.error.what}")
         else:

@@ -152,7 +152,7 @@ class _Remarks:
 
     def __init__(self, progress: Progress) -> None:
         self.remarks: list[str] = []
-        self.task, self.row, self.say = progress.task, progress.row, progress.say
+        self.task, self.row, self.say, self.detail = progress.task, progress.row, progress.say, progress.detail
 
     def warn(self, message: str) -> None:
         self.remarks.append(message)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lesionctl.cli.options import Device, Json, flag, option, terminal_of
+from lesionctl.cli.saved_config import save_config
 from lesionctl.errors import MissingExtra, UsageError
 from lesionctl.paths import DEFAULT_MODEL
 from lesionctl.runtime.backend import Backend
@@ -52,7 +53,7 @@ def bench(
     context: typer.Context,
     model: Annotated[
         list[str] | None,
-        _what(metavar="MODEL", help=f"A model; may be repeated, as may the next ones. \\[default: {DEFAULT_MODEL}]"),
+        _what(metavar="MODEL", help=f"A model. \\[default: {DEFAULT_MODEL}]"),
     ] = None,
     what: Annotated[
         list[Measured] | None,
@@ -62,7 +63,8 @@ def bench(
         ),
     ] = None,
     images: Annotated[
-        list[str] | None, _what(metavar="INPUT", help="Pictures; by default 24 are drawn at the sizes of ISIC's.")
+        list[str] | None,
+        _what(metavar="INPUT", help="Pictures. \\[default: 24 that are drawn, at the sizes of ISIC's]"),
     ] = None,
     store: Annotated[
         Path | None, _what(metavar="STORE", help="Also score each way on the test split of this prepared set.")
@@ -73,7 +75,7 @@ def bench(
     environment: Annotated[
         bool, _what_flag("--environment", help="Measure nothing: show what this machine is, and what is wrong.")
     ] = False,
-    repeats: Annotated[int, _what(min=1, help="Turns that count; a first one warms up.")] = 5,
+    repeats: Annotated[int, _what(min=1, help="Turns that are measured; one before them warms up.")] = 5,
     backend: Annotated[
         list[Backend] | None, _computing(help="What runs the network. \\[default: what predict would take]")
     ] = None,
@@ -83,7 +85,10 @@ def bench(
     ] = False,
     batch_size: Annotated[
         list[int] | None,
-        _computing(min=1, help="Pictures per run of the network. \\[default: 1 and 8 of the network alone, else 8]"),
+        _computing(
+            min=1,
+            help="Pictures that go through the network at once. \\[default: 1 and 8 of the network alone, else 8]",
+        ),
     ] = None,
     threads: Annotated[
         list[int] | None, _computing(min=1, help="Processors to use. \\[default: all that are granted]")
@@ -109,15 +114,22 @@ def bench(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Measure images per second, latency, memory and quality of models, each way to run them beside the others.
+    """Measure speed, memory and quality of models on this machine.
 
-    Each case runs in a process of its own, and they take turns, so that a machine whose speed drifts is fair to all.
+    It tells images per second, latency, memory and, with --store, Dice, each way to run a model beside the others. Each
+    case runs in a process of its own, and they take turns, so that a machine whose speed drifts is fair to all.
     Where several values of an option are given, each is combined with each. What cannot run is a row with its reason,
     and the exit code is then 3; --all-backends leaves out what this machine lacks.
 
-    Example: lesionctl bench --all-backends --store isic.store --plot speed.png
-
-    Example: lesionctl bench --model run --model lesion-s --what network --json > before.json
+    Examples:
+        # the network, predict, and which stages take the time
+        lesionctl bench
+        # every backend and number format, with Dice
+        lesionctl bench --all-backends --store demo.store --plot speed.png
+        # two models, to be compared with later
+        lesionctl bench --model run --model lesion-s --what network --json > before.json
+        # what this machine is, for a bug report
+        lesionctl bench --environment
     """
     terminal = terminal_of(context)
     if environment:
@@ -150,6 +162,7 @@ def bench(
         )
     )
     options = BenchOptions(tuple(images or []), repeats, store, largest_batch, only_what_works=all_backends)
+    save_config(context, model=model or [DEFAULT_MODEL])
     result = run(cases, options, progress=terminal)
     comparison = compare(result, before) if before else None
     if as_json:

@@ -29,9 +29,9 @@ def show_environment(environment: Mapping[str, Any], findings: Sequence[Finding]
     shown = {name: value for name, value in environment.items() if value not in (None, [], {})}
     terminal.table("environment", ["what", "value"], [[name, _tell(value)] for name, value in shown.items()])
     for finding in findings:
-        terminal.line(f"{'wrong' if finding.is_wrong else 'note'}: {finding.what}")
+        terminal.paragraph(f"{'wrong' if finding.is_wrong else 'note'}: {finding.what}")
         if finding.hint:
-            terminal.line(f"  {finding.hint}")
+            terminal.paragraph(f"  {finding.hint}")
     if not any(finding.is_wrong for finding in findings):
         terminal.line("nothing is wrong")
 

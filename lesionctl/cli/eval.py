@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lesionctl.cli.options import Device, Json, PrecisionOption, option, terminal_of
+from lesionctl.cli.saved_config import save_config
 from lesionctl.dataset.samples import Split
 from lesionctl.errors import GateError, SomeInputsFailed, UsageError
 from lesionctl.evaluate.when_seen import WhenSeen
@@ -44,7 +45,7 @@ def evaluate(
     ] = None,
     against: Annotated[
         list[str] | None,
-        _sides(metavar="MODEL|DIR", help="Score this on the same pictures too, and compare; can be repeated."),
+        _sides(metavar="MODEL|DIR", help="Score this on the same pictures too, and compare."),
     ] = None,
     truth: Annotated[
         Path | None, _pictures(metavar="DIR", help="In place of a STORE: the true masks; with --pred.")
@@ -74,16 +75,16 @@ def evaluate(
         list[str] | None,
         _figures(
             metavar="5px|5%",
-            help="Of normalised surface Dice, in pixels or % of the lesion's diameter; 5px and 5% if none is given.",
+            help="Of normalised surface Dice, in pixels or per cent of the lesion's diameter. \\[default: 5px, 5%]",
         ),
     ] = None,
     resamples: Annotated[
-        int, _figures(min=0, help="Of the bootstrap behind the 95 % intervals; 0: no intervals.")
+        int, _figures(min=0, help="Resamples of the bootstrap behind the 95 % intervals; 0: no intervals.")
     ] = 10_000,
     seed: Annotated[int, _figures(min=0, help="Same seed, same intervals.")] = 0,
     report: Annotated[
         list[Path] | None,
-        _result(metavar="FILE.html|.md|.pdf", help="Write it all up, with plots and pictures; can be repeated."),
+        _result(metavar="FILE.html|.md|.pdf", help="Write it all up, with plots and pictures."),
     ] = None,
     csv: Annotated[
         Path | None, _result(metavar="FILE", help="Write a row for each picture of each side, with every figure.")
@@ -99,17 +100,21 @@ def evaluate(
     precision: PrecisionOption = Precision.AUTO,
     as_json: Json = False,
 ) -> None:
-    """Score masks by ISIC's rules, at the true masks' own size, per image and pooled, with 95 % intervals.
+    """Score models and masks by ISIC's rules, and compare them.
 
-    Test pictures that a model has seen in training are refused with exit code 4, or as --seen says.
+    Masks are compared at the true masks' own size; figures are told per image and pooled, with 95 % intervals. Test
+    pictures that a model has seen in training are refused with exit code 4, or treated as
+    --seen says.
 
     Predictions that are missing or cannot be used count as empty; they are named, and the exit code is 3.
 
-    Example: lesionctl eval demo.store
-
-    Example: lesionctl eval new-run isic.store --against old-run --against masks --report it.html
-
-    Example: lesionctl eval --pred masks --truth demo/masks --csv it.csv --fail-under dice=0.88
+    Examples:
+        # the bundled model on the test split of a store
+        lesionctl eval demo.store
+        # a run against the bundled model, with a report
+        lesionctl eval run demo.store --against lesion-s --report report.html
+        # masks that any program made; exit code 4 below that Dice
+        lesionctl eval --pred masks --truth demo/masks --csv scores.csv --fail-under dice=0.8
     """
     from lesionctl.cli.eval_sides import read_sides
 
@@ -131,6 +136,7 @@ def evaluate(
 
     demands = _read_demands(fail_under or [], tolerances, of_model=pred is None)
     _check_files(report or [], csv)
+    save_config(context)
 
     from lesionctl.cli.eval_tables import show, warn_of_remarks
     from lesionctl.dataset.store import open_store
@@ -145,7 +151,8 @@ def evaluate(
         cases = cases_of_folder(truth, images=images, metadata=tables, by=columns, group_by=group_by)
     else:
         cases = cases_of_store(open_store(Path(store)), split, fold, metadata=tables, by=columns)
-    sides = [side.open(device, precision) for side in wanted]
+    with terminal.task("loading what is scored"):
+        sides = [side.open(device, precision) for side in wanted]
     evaluations, cases = score(sides, cases, tolerances=tolerances, when_seen=seen, progress=terminal)
     analysis = analyse(evaluations, cases, resamples=resamples, seed=seed, progress=terminal)
 

@@ -87,12 +87,12 @@ def _show_several(analysis: Analysis, terminal: Terminal) -> None:
 
 def _say_what_intervals_are(analysis: Analysis, terminal: Terminal) -> None:
     if analysis.has_intervals:
-        terminal.line(
+        terminal.paragraph(
             f"95 % intervals: bootstrap of {_times(analysis.groups, 'group')} (lesions, patients), "
             f"{_times(analysis.resamples, 'resample')}.\n"
         )
     elif analysis.resamples:
-        terminal.line(f"No intervals: {_times(analysis.groups, 'group')}, too few groups for an interval.\n")
+        terminal.paragraph(f"No intervals: {_times(analysis.groups, 'group')}, too few groups for an interval.\n")
 
 
 def _show_probabilities(analysis: Analysis, terminal: Terminal) -> None:
@@ -109,7 +109,7 @@ def _show_probabilities(analysis: Analysis, terminal: Terminal) -> None:
         terminal.table("probabilities, all pixels pooled", ["figure", *(summary.name for summary in part)], rows)
     found = [estimate for summary in models for estimate in summary.probabilities.values()]
     if analysis.has_intervals and any(estimate.low is None for estimate in found):
-        terminal.line("No intervals of these: the groups are too many to keep each one's pixels.\n")
+        terminal.paragraph("No intervals of these: the groups are too many to keep each one's pixels.\n")
 
 
 def _show_confusion(summaries: Sequence[Summary], terminal: Terminal) -> None:
@@ -160,7 +160,9 @@ def _show_subgroups(analysis: Analysis, terminal: Terminal) -> None:
         else "",
     ]
     if any(hidden):
-        terminal.line(f"Not shown: {', '.join(text for text in hidden if text)}; --report and --json tell of them.\n")
+        terminal.paragraph(
+            f"Not shown: {', '.join(text for text in hidden if text)}; --report and --json tell of them.\n"
+        )
 
 
 def _show_comparisons(analysis: Analysis, terminal: Terminal) -> None:
@@ -186,11 +188,13 @@ def _show_comparisons(analysis: Analysis, terminal: Terminal) -> None:
             )
         ]
         terminal.table("every two sides, mean per image", ["figure", *columns], rows)
-    terminal.line("p: Wilcoxon's signed-rank test, Holm's correction. Verdict: a tie where the interval holds zero.")
+    terminal.paragraph(
+        "p: Wilcoxon's signed-rank test, Holm's correction. Verdict: a tie where the interval holds zero."
+    )
     if any(found.contested for pair in comparisons for found in pair.differences):
-        terminal.line(f"*: the interval excludes zero, but p after Holm's correction is {SIGNIFICANT:g} or more.")
+        terminal.paragraph(f"*: the interval excludes zero, but p after Holm's correction is {SIGNIFICANT:g} or more.")
     if analysis.resamples and not analysis.has_intervals:
-        terminal.line(f"No verdicts: {_times(analysis.groups, 'group')}, too few groups for an interval.")
+        terminal.paragraph(f"No verdicts: {_times(analysis.groups, 'group')}, too few groups for an interval.")
 
 
 def _describe(found: Difference) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from lesionctl.cli.options import Json, ModelArgument, flag, option, terminal_of
+from lesionctl.cli.saved_config import save_config
 from lesionctl.export.formats import Format
 from lesionctl.paths import DEFAULT_MODEL
 from lesionctl.runtime.tolerance import Storage
@@ -30,7 +31,9 @@ def export(
             "lesionctl: a model file."
         ),
     ] = Format.ONNX,
-    out: Annotated[Path | None, _written(metavar="FILE", help="By default the model's name, here.")] = None,
+    out: Annotated[
+        Path | None, _written(metavar="FILE", help="Where it goes. \\[default: the model's name, here]")
+    ] = None,
     precision: Annotated[
         Storage,
         _written(
@@ -55,7 +58,7 @@ def export(
         list[str] | None,
         _compared(
             metavar="INPUT",
-            help="Pictures: files, folders, patterns; can be repeated. Without any, some are drawn for it.",
+            help="Pictures: files, folders, patterns. \\[default: eight that are drawn for it]",
         ),
     ] = None,
     masks: Annotated[
@@ -63,10 +66,11 @@ def export(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Write a model for another runtime: pictures of bytes in, probabilities out, all preprocessing inside.
+    """Write a model for another runtime, and compare it with the original.
 
-    The file is loaded in its own runtime and compared with the original in float32. Where they differ by more than
-    this, there is no file, and the exit code is 4:
+    Pictures of bytes go in and probabilities come out: all preprocessing is inside. The file is loaded in its own
+    runtime and compared with the original in float32. Where they differ by more than this, there is
+    no file, and the exit code is 4:
 
     fp32: every probability within 0.001, Dice between the masks 0.999 on each picture, 0.9999 on average.
 
@@ -76,11 +80,13 @@ def export(
 
     int8: 99.9 % of the probabilities within 0.4, Dice between the masks 0.5 on each picture, 0.98 on average.
 
-    Example: lesionctl export lesion-s --to onnx --out lesion-s.onnx
-
-    Example: lesionctl export run --to openvino --precision int8 --images scans --masks outlines
-
-    Example: lesionctl export run --to torch --precision bf16 --aot-inductor --out run.pt2
+    Examples:
+        # the bundled model, for onnxruntime
+        lesionctl export --to onnx
+        # in 8 bits, fitted to pictures like those that it will see
+        lesionctl export run --to openvino --precision int8 --images demo/images --masks demo/masks
+        # a program of torch, in bfloat16
+        lesionctl export run --to torch --precision bf16 --out run.pt2
     """
     from lesionctl.dataset.inputs import find_inputs
     from lesionctl.export.export import ExportOptions, export_model
@@ -98,6 +104,7 @@ def export(
         masks=masks,
         overwrite=overwrite,
     )
+    save_config(context)
     exported = export_model(source, out or Path(f"{source.stem}{to.suffix}"), options, terminal)
     if as_json:
         terminal.json(exported.to_dict())

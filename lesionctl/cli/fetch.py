@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lesionctl.cli.options import Json, flag, option, terminal_of
+from lesionctl.cli.saved_config import save_config
 
 if TYPE_CHECKING:
     from lesionctl.cli.terminal import Terminal
@@ -21,14 +22,13 @@ def fetch(
         list[str] | None,
         typer.Argument(metavar="NAME[:PART]", help="Sets, or parts of them such as isic2018:train; see --list."),
     ] = None,
-    to: Annotated[Path | None, option(metavar="DIR", help="Where the set goes; by default into the cache.")] = None,
+    to: Annotated[Path | None, option(metavar="DIR", help="Where the set goes. \\[default: the cache]")] = None,
     masks_only: Annotated[bool, flag("--masks-only", help="Leave the pictures out.")] = False,
     sources: Annotated[
         list[Path] | None,
         option(
             "--from",
             metavar="PATH",
-            envvar="LESIONCTL_FETCH_FROM",
             help="Take archives that you have, or a folder of them, packed or unpacked; nothing is downloaded.",
         ),
     ] = None,
@@ -37,37 +37,57 @@ def fetch(
         option(
             "--encoder",
             metavar="ENCODER",
-            envvar="LESIONCTL_FETCH_ENCODER",
             help="Put the weights of a timm encoder into the cache.",
         ),
     ] = None,
     listing: Annotated[bool, flag("--list", help="Show what can be fetched, and what is here.")] = False,
     catalog: Annotated[
-        Path | None, option(metavar="FILE.toml", help="Another table of sets, such as a mirror's.")
+        Path | None,
+        option(
+            metavar="FILE.toml",
+            help="Another table of sets, such as a mirror's. \\[default: the one that comes with the program]",
+        ),
     ] = None,
     drop_archives: Annotated[
         bool, flag("--drop-archives", help="Remove archives from the cache once they are unpacked.")
     ] = False,
-    connections: Annotated[int, option(min=1, help="Files at once.", rich_help_panel="Network")] = 4,
+    connections: Annotated[
+        int, option(min=1, help="Files that are downloaded at once.", rich_help_panel="Network")
+    ] = 4,
     retries: Annotated[
         int, option(min=0, help="New tries at an address that brings nothing.", rich_help_panel="Network")
     ] = 5,
     timeout: Annotated[
-        float, option(min=0.1, help="Seconds of silence before a new try.", rich_help_panel="Network")
+        float,
+        option(
+            min=0.1,
+            metavar="SECONDS",
+            help="Silence of a server before a new try, in seconds.",
+            rich_help_panel="Network",
+        ),
     ] = 30.0,
-    count: Annotated[int, option(min=1, help="demo: how many pictures to draw.", rich_help_panel="demo")] = 24,
-    seed: Annotated[int, option(min=0, help="demo: same seed, same files.", rich_help_panel="demo")] = 0,
+    count: Annotated[int, option(min=1, help="How many pictures to draw.", rich_help_panel="Of demo")] = 24,
+    seed: Annotated[int, option(min=0, help="Same seed, same files.", rich_help_panel="Of demo")] = 0,
     as_json: Json = False,
 ) -> None:
     """Put sets of pictures with masks on disk, each file verified.
 
     What is there already is not fetched again, and a fetch that was stopped goes on where it was.
 
-    Example: lesionctl fetch isic2018
+    Examples:
+        # a few drawn pictures to try everything on
+        lesionctl fetch demo --to demo
+        # what there is, and what of it is here
+        lesionctl fetch --list
+        # parts of a set, into the cache
+        lesionctl fetch isic2018:train isic2018:val
+        # encoder weights for nodes without a network
+        lesionctl fetch --encoder resnet34
     """
     from lesionctl.fetch.catalog import BUNDLED_CATALOG, load_catalog
 
     terminal = terminal_of(context)
+    save_config(context)
     table = load_catalog(catalog or BUNDLED_CATALOG)
     if listing or not (names or encoders):
         _show_list(table, terminal, as_json=as_json)

@@ -41,7 +41,7 @@ Models = Annotated[
     list[str] | None,
     option(
         metavar="MODEL",
-        help="A model file, a run or folds directory, or the name of a bundled model; repeated, they answer together. "
+        help="A model file, a run or folds directory, or the name of a bundled model; several answer together. "
         f"\\[default: {DEFAULT_MODEL}]",
     ),
 ]

@@ -19,6 +19,7 @@ from lesionctl.cli.options import (
     option,
     terminal_of,
 )
+from lesionctl.cli.saved_config import FILE_NAME, save_config, write_config
 from lesionctl.errors import UsageError
 from lesionctl.imaging.mask_form import MaskForm
 from lesionctl.paths import DEFAULT_MODEL
@@ -36,6 +37,11 @@ _outputs = partial(option, rich_help_panel="What is written")
 _output_flag = partial(flag, rich_help_panel="What is written")
 _bulk = partial(option, rich_help_panel="Many pictures")
 _computing = partial(option, rich_help_panel="Computing")
+
+# Parameters that say which pictures, which of them and where to: the folder's configuration says how, for any others.
+_OF_THESE_PICTURES = frozenset(
+    {"inputs", "files_from", "null", "shard", "out", "csv", "polygons", "contact_sheet", "overwrite", "skip_existing"}
+)
 
 
 def predict(
@@ -58,10 +64,15 @@ def predict(
     ] = False,
     max_pixels: Annotated[
         int | None,
-        _inputs(min=1, help="Refuse a picture that claims more pixels. \\[default: 300000000]", show_default=False),
+        _inputs(
+            min=1,
+            metavar="PIXELS",
+            help="Refuse a picture that claims more pixels. \\[default: 300000000]",
+            show_default=False,
+        ),
     ] = None,
     mask_format: Annotated[
-        MaskForm, _outputs(help="Bits of a mask's pixel; both are black and white.")
+        MaskForm, _outputs(help="Bits per pixel of a mask; both are black and white.")
     ] = MaskForm.GREY8,
     overlay: Annotated[bool, _output_flag("--overlay", help="Write each picture with its outline too.")] = False,
     probabilities: Annotated[
@@ -96,19 +107,25 @@ def predict(
     tta: Annotated[
         bool, flag("--tta", help="Average over the eight ways to turn a picture.", rich_help_panel="Computing")
     ] = False,
-    batch_size: Annotated[int, _computing(min=1, help="Pictures per run of the network.")] = 8,
+    batch_size: Annotated[int, _computing(min=1, help="Pictures that go through the network at once.")] = 8,
     backend: BackendOption = Backend.AUTO,
     device: Device = "auto",
     precision: PrecisionOption = Precision.AUTO,
 ) -> None:
-    """Write a mask of its own size for each picture: OUT/<stem>_segmentation.png, 255 on the lesion.
+    """Write a mask of the lesion for each picture.
+
+    The mask of X.jpg is OUT/X_segmentation.png, of the picture's own size, 255 on the lesion and 0 elsewhere.
 
     The same command goes on where it was interrupted. Pictures that cannot be used are named at the end, the rest are
     done, and the exit code is 3; under torchrun, which would end the other processes then, it is 0.
 
-    Example: lesionctl predict scans/*.jpg --out masks --overlay
-
-    Example: find scans -name '*.jpg' -print0 | lesionctl predict - -0 --out masks --csv masks.csv
+    Examples:
+        # all pictures of a folder
+        lesionctl predict demo/images --out masks
+        # with outlines to look at, and a table
+        lesionctl predict demo/images/*.jpg --out looks --overlay --csv looks.csv
+        # whatever find finds, and a line of JSON for each
+        find demo/images -name '*.jpg' -print0 | lesionctl predict - -0 --out found --jsonl
     """
     if overwrite and skip_existing:
         raise UsageError("--overwrite and --skip-existing exclude each other")
@@ -116,12 +133,12 @@ def predict(
         raise UsageError("there is nothing to do", hint="name pictures, folders or patterns, or --files-from FILE")
 
     from lesionctl.dataset.inputs import find_inputs
-    from lesionctl.dataset.own_files import OwnFiles
+    from lesionctl.dataset.own_files import FOLDER, OwnFiles
     from lesionctl.imaging.opening import MAX_PIXELS
     from lesionctl.predict.jobs import Outputs, plan_jobs
     from lesionctl.predict.manifest import Existing
     from lesionctl.predict.run import RunOptions, run
-    from lesionctl.runtime.load import load_segmenter
+    from lesionctl.runtime.load import find_models, load_segmenter
     from lesionctl.runtime.world import find_world
 
     terminal = terminal_of(context)
@@ -139,9 +156,10 @@ def predict(
         jobs = [job for job in jobs if share.holds(job.place)]
         terminal.say(f"share {share.number} of {share.of}: {len(jobs):,} of {pictures:,} pictures")
 
-    segmenter = load_segmenter(
-        model or DEFAULT_MODEL, device, precision, backend, pictures=len(jobs), world=find_world(os.environ)
-    )
+    names = model or [DEFAULT_MODEL]
+    terminal.detail(f"model: {', '.join(map(str, find_models(names)))}")
+    with terminal.task("loading the model"):
+        segmenter = load_segmenter(names, device, precision, backend, pictures=len(jobs), world=find_world(os.environ))
     if tta:
         from lesionctl.runtime.views import DihedralSegmenter
 
@@ -165,7 +183,11 @@ def predict(
         else:
             terminal.line(str(prediction.mask))
 
+    models = model or [DEFAULT_MODEL]
+    save_config(context, model=models)
     result = run(segmenter, jobs, out, options, progress=terminal, show=show)
+    # Beside the manifest: the folder itself holds masks, and people loop over all that is in it.
+    write_config(context, out / FOLDER / FILE_NAME, without=_OF_THESE_PICTURES, model=models)
     if result.flagged:
         reasons = ", ".join(f"{name}: {count:,}" for name, count in result.flags.most_common())
         terminal.say(f"{result.flagged:,} of {result.masks:,} masks should be looked at ({reasons})")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lesionctl.cli.options import Json, OutFolder, Overwrite, flag, option, terminal_of
+from lesionctl.cli.saved_config import FILE_NAME, save_config, write_config
 from lesionctl.errors import SomeInputsFailed, UsageError
 from lesionctl.imaging.resize_rule import ResizeRule
 from lesionctl.prepare.overlap import Overlap
@@ -49,7 +50,8 @@ def prepare(
             min=0,
             max=254,
             metavar="GREY",
-            help="Take what is above this grey value of a mask as lesion. \\[default: refuse what is not binary]",
+            help="Take what is above this grey value of a mask, 0 to 255, as lesion. "
+            "\\[default: refuse what is not binary]",
             rich_help_panel=_PICTURES,
         ),
     ] = None,
@@ -73,10 +75,11 @@ def prepare(
         ),
     ] = None,
     split: Annotated[
-        str, option(help="Per cent of pictures to train, validate and test on.", rich_help_panel=_SPLIT)
+        str,
+        option(metavar="N/N/N", help="Pictures to train, validate and test on, in per cent.", rich_help_panel=_SPLIT),
     ] = "70/10/20",
     folds: Annotated[
-        int, option(help="Folds of a cross-validation over all that is not test.", rich_help_panel=_SPLIT)
+        int, option(help="Folds of a cross-validation over all that is not test; 0: none.", rich_help_panel=_SPLIT)
     ] = 0,
     resplit: Annotated[
         bool, flag("--resplit", help="Draw a new split where sets bring their own.", rich_help_panel=_SPLIT)
@@ -94,10 +97,15 @@ def prepare(
     Files that cannot be used are named and left out, and the exit code is 3. The same picture, lesion or patient, and
     pictures that look the same, never stand on two sides of the split. A run that was killed goes on where it was.
 
-    Example: lesionctl prepare demo --out demo.store
-
-    Example: lesionctl prepare isic2018 ham10000 --out isic.store --overlap test --html
+    Examples:
+        # a folder with images/ and masks/
+        lesionctl prepare demo --out demo.store
+        # folders that lie apart; a table says which pictures are of one lesion
+        lesionctl prepare --images demo/images --masks demo/masks --metadata demo/metadata.csv --out own.store
+        # fetched sets, test pictures left out of training, a page of findings
+        lesionctl prepare isic2018 ham10000 --out isic.store --overlap test --html
     """
+    from lesionctl.fetch.catalog import BUNDLED_CATALOG, load_catalog
     from lesionctl.prepare.prepare import PrepareOptions
     from lesionctl.prepare.prepare import prepare as run
     from lesionctl.prepare.sources import FolderSource, Source, find_source
@@ -105,7 +113,8 @@ def prepare(
 
     if (images is None) != (masks is None):
         raise UsageError("--images and --masks go together")
-    found: list[Source] = [find_source(source) for source in sources or []]
+    sets = load_catalog(BUNDLED_CATALOG) if sources else {}
+    found: list[Source] = [find_source(source, sets) for source in sources or []]
     if images is not None and masks is not None:
         found.append(FolderSource(images.resolve().name, None, images, masks))
     if not found:
@@ -125,7 +134,9 @@ def prepare(
         overwrite=overwrite,
     )
     terminal = terminal_of(context)
+    save_config(context)
     summary = run(found, out, options, terminal)
+    write_config(context, out / FILE_NAME, without={"out", "overwrite"})
     if as_json:
         terminal.json(_describe(summary))
     else:

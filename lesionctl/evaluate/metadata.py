@@ -5,12 +5,11 @@ from __future__ import annotations
 import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeAlias
 
 from lesionctl.dataset.table import ID_COLUMNS, id_column, is_nothing, read_table
-from lesionctl.errors import BadFile, UsageError
+from lesionctl.errors import BadFile, UsageError, did_you_mean
 from lesionctl.evaluate.facts import AUTOMATIC
 from lesionctl.evaluate.gaps import Gap
 from lesionctl.imaging.decode import IMAGE_SUFFIXES
@@ -110,8 +109,4 @@ def _what_there_is(column: str, known: list[str]) -> str:
         return "name the table with --metadata FILE.csv"
     if any(";" in name for name in known):
         return _SEMICOLONS
-    by_lower = {name.lower(): name for name in known}
-    near = get_close_matches(column.lower(), by_lower, n=3, cutoff=0.45)
-    if near:
-        return "some near names: " + ", ".join(by_lower[name] for name in near)
-    return "there are: " + ", ".join(known)
+    return did_you_mean(column, known, most=3, at_least=0.45)

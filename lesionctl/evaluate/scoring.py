@@ -17,7 +17,7 @@ from lesionctl.evaluate.metadata import spell_id
 from lesionctl.evaluate.sides import FolderSide, ModelSide, ask_each
 from lesionctl.evaluate.when_seen import WhenSeen
 from lesionctl.progress import Progress, Silent, track
-from lesionctl.runtime.threads import parallel_map
+from lesionctl.runtime.threads import available_cpus, parallel_map
 from lesionctl.scoring.boundary import boundary_figures
 from lesionctl.scoring.counts import count
 from lesionctl.scoring.group_histograms import GroupHistograms
@@ -86,6 +86,13 @@ def score(
         SomeInputsFailed: No true mask could be used.
     """
     progress = progress or Silent()
+    for side in sides:
+        if isinstance(side, ModelSide):
+            files = ", ".join(map(str, side.files))
+            progress.detail(f"{side.name}: {files} runs on {side.segmenter.backend}")
+        else:
+            progress.detail(f"{side.name}: {len(side.masks):,} masks")
+    progress.detail(f"{cases.title}: {len(cases.items):,} pictures, scored by threads: {available_cpus()}")
     origins, cases = pass_leak_gate(sides, cases, when_seen, progress)
     for gap in cases.gaps:
         progress.warn(str(gap))

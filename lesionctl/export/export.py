@@ -143,17 +143,19 @@ def export_model(source: Path, target: Path, options: ExportOptions, progress: P
     spec, net = load_model(source)
     digest = digest_of(source)
     progress.say(f"making {target} of {source}, in {options.storage}")
-    contents = convert(
-        spec,
-        net,
-        options.to,
-        options.storage,
-        options.form,
-        compiled=options.compiled,
-        source=digest,
-        calibration=read_views(shares.calibration, spec),
-        progress=progress,
-    )
+    progress.detail(f"{spec.name} (SHA-256 {digest[:12]}): {spec.net}, input {spec.size} px")
+    with progress.task("converting"):
+        contents = convert(
+            spec,
+            net,
+            options.to,
+            options.storage,
+            options.form,
+            compiled=options.compiled,
+            source=digest,
+            calibration=read_views(shares.calibration, spec),
+            progress=progress,
+        )
     with tempfile.TemporaryDirectory() as scratch:
         candidate = Path(scratch) / f"candidate{options.to.suffix}"
         for suffix, content in contents.items():
@@ -161,7 +163,9 @@ def export_model(source: Path, target: Path, options: ExportOptions, progress: P
         examples = read_examples(shares.compared, masks) if shares.compared else draw_examples(_DRAWN_PICTURES)
         total = len(shares.compared) or _DRAWN_PICTURES
         original = TorchSegmenter(spec, net, choose_compute("cpu", Precision.FP32))
-        parity = compare(original, _open(candidate, spec, options), track(progress, examples, "comparing", total))
+        exported = _open(candidate, spec, options)
+        progress.detail(f"{exported.backend} is compared with {original.backend} on {total} pictures")
+        parity = compare(original, exported, track(progress, examples, "comparing", total))
     tolerance = TOLERANCES[options.storage]
     if not parity.within(tolerance):
         raise GateError(

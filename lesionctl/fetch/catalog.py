@@ -7,13 +7,12 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from lesionctl.citations import load_citations
-from lesionctl.errors import BadFile, UsageError
+from lesionctl.errors import BadFile, UsageError, did_you_mean
 
 BUNDLED_CATALOG = Path(__file__).parent / "catalog.toml"
 """The table that comes with the program."""
@@ -218,9 +217,7 @@ def find_set(catalog: Catalog, name: str) -> FetchSet:
         return catalog[name]
     if name in _WITHOUT_MASKS:
         raise UsageError(f"{name} cannot be fetched: nobody has published lesion masks for it")
-    near = get_close_matches(name, catalog, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(catalog)}"
-    raise UsageError(f"there is no set named '{name}'", hint=hint)
+    raise UsageError(f"there is no set named '{name}'", hint=did_you_mean(name, catalog))
 
 
 def _read_set(name: str, table: dict[str, Any]) -> FetchSet:

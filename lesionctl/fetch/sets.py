@@ -66,6 +66,10 @@ def fetch_sets(requests: Sequence[Request], options: FetchOptions, progress: Pro
     else:
         require_room(_needs(plans, {}, cache, options), [], progress)
     for plan in plans:
+        progress.detail(
+            f"{plan.entry.name}: {len(plan.todo)} of {len(plan.wanted)} files are to be put into {plan.directory}; "
+            f"the cache is {cache.directory}"
+        )
         haul.sets += _unpack(plan, cache, options, progress, haul)
 
 

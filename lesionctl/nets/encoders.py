@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import pickle
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 
-from lesionctl.errors import BadFile, LesionctlError, UsageError
+from lesionctl.errors import BadFile, LesionctlError, UsageError, did_you_mean
 from lesionctl.nets.timm_import import timm
 from lesionctl.paths import encoder_weights_file
 
@@ -31,10 +30,8 @@ def check_encoder(name: str) -> None:
         UsageError: With near names.
     """
     if not timm.is_model(name):
-        near = get_close_matches(name.lower().replace("-", "_"), timm.list_models(), n=5)
-        raise UsageError(
-            f"timm has no encoder named '{name}'", hint=f"some near names: {', '.join(near)}" if near else None
-        )
+        hint = did_you_mean(name, timm.list_models(), most=5, otherwise="one that is often taken: resnet34")
+        raise UsageError(f"timm has no encoder named '{name}'", hint)
     try:
         timm.get_pretrained_cfg(name)
     except RuntimeError as error:

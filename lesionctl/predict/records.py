@@ -12,33 +12,32 @@ from lesionctl.imaging.measures import Measures
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-COLUMNS = (
-    *("image", "mask", "overlay", "probabilities", "width", "height"),
-    *("lesion_pixels", "lesion_percent", "regions", "left", "top", "right", "bottom", "centroid_x", "centroid_y"),
-    *("diameter", "asymmetry", "border_irregularity", "colour_count", "colours"),
-    *("confidence", "flags", "seconds", "model", "model_digest", "threshold"),
-)
-"""The keys of `Prediction.to_dict`, in order.
-
-- `image`, `mask`, `overlay`, `probabilities`: files; the last two are null where they were not asked for
-- `width`, `height`: of the upright picture and of its mask, in pixels
-- `lesion_pixels`, `lesion_percent`: what of the mask is lesion, in pixels and in per cent of the picture
-- `regions`: how many separate regions that is
-- `left`, `top`, `right`, `bottom`: its bounding box in pixels, right and bottom exclusive
-- `centroid_x`, `centroid_y`: its centroid in pixels from the picture's upper left corner
-- `diameter`: its largest extent, in pixels
-- `asymmetry`: in [0, 1], 0 for what is equal to its mirror image
-- `border_irregularity`: at least 1, 1 for a disc
-- `colour_count`, `colours`: how many of the six colours of dermoscopy it has, and which
-- `confidence`: in [0, 1]
-- `flags`: why a person should look at it; empty where nothing is wrong
-- `seconds`: of work that this picture took
-- `model`, `model_digest`, `threshold`: the model, the SHA-256 of its file in hex, and the probability above which a
-  pixel is lesion
+MEANINGS = {
+    ("image", "mask"): "the files",
+    ("overlay", "probabilities"): "files; null where they were not asked for",
+    ("width", "height"): "of the upright picture and of its mask, in pixels",
+    ("lesion_pixels", "lesion_percent"): "what of the mask is lesion, in pixels and in per cent of the picture",
+    ("regions",): "how many separate regions that is",
+    ("left", "top", "right", "bottom"): "its bounding box in pixels, right and bottom exclusive",
+    ("centroid_x", "centroid_y"): "its centroid in pixels from the picture's upper left corner",
+    ("diameter",): "its largest extent, in pixels",
+    ("asymmetry",): "in [0, 1], 0 for what is equal to its mirror image",
+    ("border_irregularity",): "at least 1, 1 for a disc",
+    ("colour_count", "colours"): "how many of the six colours of dermoscopy it has, and which",
+    ("confidence",): "in [0, 1]",
+    ("flags",): "why a person should look at it; empty where nothing is wrong",
+    ("seconds",): "of work that this picture took",
+    ("model", "model_digest", "threshold"): "the model, the SHA-256 of its file in hex, and the probability above "
+    "which a pixel is lesion",
+}
+"""What the keys of `Prediction.to_dict` mean, in their order.
 
 What does not exist is null: from `left` to `colours` where nothing was found, from `lesion_pixels` to there where
 nothing was measured.
 """
+
+COLUMNS = tuple(name for names in MEANINGS for name in names)
+"""The keys of `Prediction.to_dict`, in order."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Prediction:
     threshold: float
 
     def to_dict(self) -> dict[str, Any]:
-        """The same in JSON's forms: a flat row whose keys are `COLUMNS`, where their units are told."""
+        """The same in JSON's forms: a flat row whose keys are `COLUMNS`; `MEANINGS` tells their units."""
         found = self.measures or _UNMEASURED
         left, top, right, bottom = found.bounding_box or (None,) * 4
         x, y = found.centroid or (None,) * 2

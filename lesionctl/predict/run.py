@@ -17,6 +17,7 @@ from lesionctl.predict.shard import Shard
 from lesionctl.progress import Silent
 from lesionctl.runtime.stop import listen_for_stop
 from lesionctl.runtime.stream import BATCH_SIZE
+from lesionctl.runtime.threads import available_cpus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -133,6 +134,11 @@ def run(
     csv, polygons, sheet = (
         file and options.shard.name(file) for file in (options.csv, options.polygons, options.contact_sheet)
     )
+    progress.detail(
+        f"{spec.name} (SHA-256 {segmenter.digest[:12]}) runs on {segmenter.backend}: input {spec.size} px, "
+        f"{options.batch_size} pictures at once, threshold {spec.threshold:.2f}, {spec.postprocess.describe()}"
+    )
+    progress.detail(f"{len(jobs):,} pictures, read, written and measured by threads: {available_cpus()}")
     result = RunResult(len(jobs))
     with Manifest(out, recipe, options.shard) as manifest, listen_for_stop() as stop:
         remove_leftovers(file for job in jobs for file in job.files)

@@ -24,7 +24,7 @@ from lesionctl.prepare.page import write_page
 from lesionctl.prepare.split import Shares, deal, form_groups
 from lesionctl.progress import Progress, Silent, track
 from lesionctl.runtime.stop import listen_for_stop
-from lesionctl.runtime.threads import parallel_map
+from lesionctl.runtime.threads import available_cpus, parallel_map
 
 if TYPE_CHECKING:
     from lesionctl.prepare.sources import Record, Source
@@ -133,6 +133,8 @@ def prepare(
             hint="ISIC_1.jpg belongs to ISIC_1_segmentation.png, ISIC_1_mask.png or ISIC_1.png",
         )
 
+    names = ", ".join(source.name for source in sources)
+    progress.detail(f"{len(listing.records):,} pairs in {names}, read by threads: {available_cpus()}")
     with resumable_directory(out, overwrite=options.overwrite) as directory:
         writer, journal = _audit(directory, listing.records, options, progress)
         usable, examined = _join(listing.records, journal)

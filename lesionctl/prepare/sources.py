@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lesionctl.dataset.pairs import image_id, mask_id, pair_folders
 from lesionctl.dataset.samples import Split
 from lesionctl.dataset.table import read_table
-from lesionctl.errors import BadFile, UsageError
+from lesionctl.errors import BadFile, UsageError, did_you_mean
 from lesionctl.paths import set_directory
 from lesionctl.prepare.findings import Finding, Kind
 from lesionctl.prepare.metadata import Metadata
@@ -184,8 +185,12 @@ def _share(count: int, name: str) -> str:
     return f"{count} files share the id {name}"
 
 
-def find_source(text: str) -> Source:
+def find_source(text: str, sets: Collection[str] = ()) -> Source:
     """The source that a person names: a folder, a CSV file, or a fetched set, `isic2018` or `isic2018:train`.
+
+    Args:
+        text: What is typed.
+        sets: The names of sets that could be fetched.
 
     Raises:
         UsageError: There is none of that name.
@@ -197,11 +202,15 @@ def find_source(text: str) -> Source:
         return TableSource(path.stem, table=path)
     name, _, part = text.partition(":")
     if part and part not in list(Split):
-        raise UsageError(f"'{part}' is no part of a set", hint="write NAME:train, NAME:val or NAME:test")
+        otherwise = "write NAME:train, NAME:val or NAME:test"
+        raise UsageError(
+            f"'{part}' is no part of a set", hint=did_you_mean(part, Split, otherwise=otherwise, at_least=0.7)
+        )
     folder = set_directory(name)
     if "/" in name or not folder.is_dir():
-        raise UsageError(
-            f"there is no folder, table or fetched set '{text}'",
-            hint=f"sets are fetched with: lesionctl fetch {name}" if name.isalnum() else None,
-        )
+        if name in sets:
+            hint = f"sets are fetched with: lesionctl fetch {name}"
+        else:
+            hint = did_you_mean(name, sets, otherwise="name a folder, a CSV file, or a set that was fetched")
+        raise UsageError(f"there is no folder, table or fetched set '{text}'", hint)
     return FolderSource.at(folder, name, Split(part) if part else None)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
 
+from lesionctl.errors import did_you_mean
 from lesionctl.scoring.tolerance import DEFAULT_TOLERANCES, Tolerance
 
 
@@ -190,6 +190,9 @@ _FIGURES = {
     )
 }
 
+NAMES = tuple(_FIGURES)
+"""The names of all figures but normalised surface Dice, which has one for each tolerance."""
+
 _ALIASES = {
     "f1": "dice",
     "iou": "jaccard",
@@ -232,10 +235,8 @@ def resolve_name(name: str) -> str:
     if wanted in _FIGURES:
         return wanted
     known = [*_FIGURES, *(tolerance.name for tolerance in DEFAULT_TOLERANCES)]
-    near = get_close_matches(wanted, [*known, *_ALIASES], n=3)
-    raise ValueError(
-        f"there is no figure '{name}': " + (f"did you mean {' or '.join(near)}?" if near else ", ".join(known))
-    )
+    hint = did_you_mean(wanted, [*known, *_ALIASES], most=3, otherwise=f"known: {', '.join(known)}")
+    raise ValueError(f"there is no figure '{name}': {hint}")
 
 
 def tolerance_of(name: str) -> Tolerance | None:

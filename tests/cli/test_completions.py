@@ -44,6 +44,7 @@ WORDS = [
     ("lesionctl predict x --csv=i", "one", ["lesionctl", "predict", "x", "--csv=isic.csv"]),
     ("lesionctl predict x --out n", "one", ["lesionctl", "predict", "x", "--out", "notes/"]),
     ("lesionctl export --to o", "all", ["lesionctl", "export", "--to", "onnx", "openvino"]),
+    ("lesionctl help exi", "one", ["lesionctl", "help", "exit-codes"]),
     ("lesionctl predict ~/isic", "one", ["lesionctl", "predict", "~/isic.csv"]),
 ]
 
@@ -98,6 +99,8 @@ def offered(*words: str) -> list[str]:
         (["fetch", "isic2017:t"], ["isic2017:train", "isic2017:test"]),
         (["fetch", "ph"], ["ph2"]),
         (["prepare", "dem"], ["demo", "files\tcsv"]),
+        (["help", "e"], ["environment", "exit-codes", "eval", "export"]),
+        (["help", "predict", ""], []),
         (["bench", "--what", "network", "--what", "p"], ["predict"]),
     ],
 )

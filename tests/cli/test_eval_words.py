@@ -68,7 +68,7 @@ def words(store_path, demo, model_file, tmp_path, monkeypatch):
         ("--pred pred --truth truth --group-by x", "--group-by x needs a table", "--metadata FILE.csv"),
         ("run store --metadata table.csv", "--metadata alone does nothing", "--by"),
         ("run store --by sex", "no table of metadata has the column 'sex'", "--metadata FILE.csv"),
-        ("run store --by age --metadata table.csv", "no table of metadata has the column 'age'", "there are: id, sex"),
+        ("run store --by age --metadata table.csv", "no table of metadata has the column 'age'", "known: id, sex"),
         ("--pred pred --truth truth --against run", "'run' is a model", "lesionctl prepare"),
         ("run store --against empty", "empty holds neither a model nor masks", "run directory"),
         ("run store --against nowhere", "there is no model and no folder 'nowhere'", "lesion-s"),

@@ -5,12 +5,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import typer
 
+from lesionctl.cli.command_line import build_tree
 from lesionctl.cli.documents.__main__ import documents, write
 from lesionctl.cli.documents.man_pages import write_pages
-from lesionctl.cli.documents.program import HELP_NAMES, Command, Parameter, describe
+from lesionctl.cli.documents.program import HELP_NAMES, Command, Example, Parameter, describe
 from lesionctl.cli.documents.roff import prose
+from lesionctl.cli.documents.topics import TOPICS
 from lesionctl.cli.main import app
 
 ROOT = Path(__file__).parents[2]
@@ -43,17 +44,15 @@ def test_writing_removes_the_page_of_what_is_gone(tmp_path):
 
 
 def test_the_description_has_each_option_and_variable_of_typer_s_own_tree():
-    tree = typer.main.get_command(app)
+    tree = build_tree(app)
     described = describe(app)
     for command in (described, *described.commands):
         own = tree if command is described else tree.commands[command.name]
-        prefix = "LESIONCTL_" if command is described else f"LESIONCTL_{command.name}_"
+        prefix = "LESIONCTL_" if command is described else f"LESIONCTL_{command.name.upper()}_"
         options = [parameter for parameter in own.params if parameter.param_type_name == "option"]
-        variables = {
-            frozenset(option.opts): str(option.envvar or f"{prefix}{option.name}".upper())
-            for option in options
-            if not option.is_eager
-        }
+        variables = {frozenset(option.opts): option.envvar for option in options if option.envvar}
+        for names, variable in variables.items():
+            assert variable == prefix + max(names, key=len).lstrip("-").replace("-", "_").upper()
         assert {name for option in options for name in option.opts} | set(HELP_NAMES) == {
             name for option in command.options for name in option.names
         }
@@ -88,7 +87,7 @@ def test_a_page_shows_panels_defaults_ranges_and_examples():
     command = Command(
         "draw",
         ("Draw -5 things.", ".dots begin this."),
-        ("thing draw a\\b --side 3",),
+        (Example("thing draw a\\b --side 3", "of three sides"), Example(f"thing draw {'long-word ' * 12}--red")),
         (
             Parameter(("--side",), "N", "In pixels.", default="8", panel="Size", lowest=1, variable="THING_DRAW_SIDE"),
             Parameter(("-r", "--red"), "", "Red lines – not blue."),
@@ -97,14 +96,17 @@ def test_a_page_shows_panels_defaults_ranges_and_examples():
     )
     pages = write_pages(Command("thing", ("Do things.",), (), (), commands=(command,)), "1.0")
     assert sorted(pages) == [
-        *("man1/thing-draw.1", "man1/thing.1", "man7/thing-environment.7", "man7/thing-exit-codes.7"),
+        *("man1/thing-draw.1", "man1/thing.1"),
+        *(f"man7/thing-{topic}.7" for topic in sorted(TOPICS)),
     ]
     page = pages["man1/thing-draw.1"]
     assert "\n\\fBthing\\fR \\fBdraw\\fR [\\fIOPTION\\fR]... \\fIWHERE\\fR\n" in page
     assert "\n\\&.dots begin this.\n" in page
     assert "\n.TP\n\\fB\\-r\\fR, \\fB\\-\\-red\\fR\nRed lines \\[u2013] not blue.\n" in page
-    assert '\n.SS "Size"\n.TP\n\\fB\\-\\-side\\fR \\fIN\\fR\nIn pixels.\n.IP\nAt least 1. Default: 8.\n' in page
-    assert "\nthing draw a\\eb \\-\\-side 3\n" in page
+    assert '\n.SS "Size"\n.TP\n\\fB\\-\\-side\\fR \\fIN\\fR\nIn pixels.\n.IP\nAt least 1. Default:\\~8.\n' in page
+    assert "\n# of three sides\nthing draw a\\eb \\-\\-side 3\n" in page
+    assert "long\\-word \\e\n    long\\-word" in page
+    assert "\\fBthing\\-formats\\fR(7)" in page
     assert "\\fBTHING_DRAW_SIDE\\fR" in pages["man7/thing-environment.7"]
 
 
@@ -113,6 +115,7 @@ def test_a_page_shows_panels_defaults_ranges_and_examples():
     [
         ("with --pred-x.", "with \\fB\\-\\-pred\\-x\\fR."),
         ("well-known", "well-known"),
+        ("*DIR* of scans/*.jpg and *.png", "\\fIDIR\\fR of scans/*.jpg and *.png"),
         ("see `a-b`", "see \\fBa\\-b\\fR"),
         ("LESIONCTL_CACHE_DIR moves it", "\\fBLESIONCTL_CACHE_DIR\\fR moves it"),
     ],

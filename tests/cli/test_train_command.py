@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 
 import pytest
@@ -11,6 +12,8 @@ from typer.testing import CliRunner
 from lesionctl.cli.main import app
 from lesionctl.cli.terminal import Terminal
 from lesionctl.errors import UsageError
+from lesionctl.paths import BUNDLED_MODELS
+from lesionctl.train.record.config import write_config
 
 TINY_NET = ("--encoder", "mobilenetv3_small_050", "--encoder-weights", "none", "--decoder-channels", "32,24,16,16,8")
 
@@ -44,6 +47,12 @@ def type_train(*words):
         (("--out", "run", "--arch", "deeplabv3plus", "--decoder-stride", "1"), "--decoder-stride does nothing here"),
         (("--out", "run", "--arch", "classic", "--layer-decay", "0.8"), "--layer-decay does nothing here: the classic"),
         (("--out", "run", "--auto", "--budget", "soon"), "'soon' is no length of time"),
+        (("--out", "run", "--teacher", "no-such"), "there is no model 'no-such'"),
+        (("--out", "run", "--teacher-share", "0.5"), "--teacher-share does nothing without --teacher"),
+        (("--out", "run", "--teacher", "lesion-s", "--teacher-share", "0"), "--teacher-share cannot be 0"),
+        (("--out", "run", "--teacher", "lesion-s", "--epochs", "0"), "--teacher does nothing with --epochs 0"),
+        (("--out", "run", "--source-weight", "ham10000"), "--source-weight 'ham10000' is not of the form"),
+        (("--out", "run", "--source-weight", "a=1", "--source-weight", "a=2"), "--source-weight names 'a' twice"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_read(words, what, tmp_path, monkeypatch):
@@ -97,3 +106,52 @@ def test_defaults_that_depend_on_other_options(words, lr, warmup, init, weights,
     assert (options.lr, options.warmup, options.encoder_weights) == (lr, warmup, weights)
     assert options.init.endswith(init)
     assert bool(options.init) is bool(init)
+
+
+@pytest.fixture
+def options_of(monkeypatch):
+    """A function that gives the options of a run as they were typed, and what was said before it began."""
+
+    def run(*words, config=()):
+        seen = []
+        monkeypatch.setattr("lesionctl.train.loop.train", lambda *given: seen.append(given[2]))
+        result = CliRunner().invoke(app, [*map(str, config), "train", *map(str, words)], obj=Terminal())
+        assert result.exit_code == 0, result.exception
+        return seen[0], result.stderr
+
+    return run
+
+
+def test_teachers_are_files_runs_folds_and_bundled_models(options_of, model_file, tmp_path):
+    for place in ("run", "cv/fold-0", "cv/fold-1"):
+        (tmp_path / place).mkdir(parents=True)
+        shutil.copy(model_file, tmp_path / place / "model.safetensors")
+    names = (model_file, tmp_path / "run", tmp_path / "cv", "lesion-s")
+    typed = [word for name in names for word in ("--teacher", name)]
+    options, said = options_of("any.store", "--out", tmp_path / "out", *typed, "--teacher-share", "0.25")
+    assert options.teacher == (
+        str(model_file),
+        *(str(tmp_path / place / "model.safetensors") for place in ("run", "cv/fold-0", "cv/fold-1")),
+        str((BUNDLED_MODELS / "lesion-s.safetensors").resolve()),
+    )
+    assert options.teacher_share == 0.25
+    assert "taught by " in said
+    assert "with a share of 0.25" in said
+
+
+def test_a_teacher_may_be_allowed_to_have_seen_the_validation_of_a_network_of_ones_own(options_of, tmp_path):
+    options, _ = options_of(
+        "any.store", "--out", tmp_path / "out", "--encoder", "resnet18", "--teacher", "lesion-s", "--allow-seen"
+    )
+    assert (options.allow_seen, options.init) == (True, "")
+
+
+def test_a_configuration_of_a_run_gives_teachers_and_weights_of_sources_back(options_of, model_file, tmp_path):
+    typed = ("--teacher", model_file, "--source-weight", "ham10000=0.5", "--source-weight", "ph2=3")
+    options, _ = options_of(tmp_path / "any.store", "--out", tmp_path / "out", "--encoder", "resnet18", *typed)
+    assert options.source_weight == (("ham10000", 0.5), ("ph2", 3.0))
+    write_config(tmp_path / "config.toml", tmp_path / "any.store", options, [])
+    again, _ = options_of(
+        tmp_path / "any.store", "--out", tmp_path / "out", config=("--config", tmp_path / "config.toml")
+    )
+    assert again == options

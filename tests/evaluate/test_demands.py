@@ -48,7 +48,7 @@ def test_how_people_write_a_demand(text, demand):
         ("dice=88", "from 0 to 1", "dice=0.88"),
         ("dice=nan", "from 0 to 1", "dice=0.88"),
         ("dice=-0.1", "from 0 to 1", "dice=0.88"),
-        ("dics=0.8", "did you mean dice", "dice=0.88"),
+        ("dics=0.8", "did you mean 'dice'", "dice=0.88"),
         ("=0.8", "no figure ''", "dice=0.88"),
         ("hd95=4", "the lower hd95 is, the better", "demand one of dice, jaccard"),
         ("hd95=0.5", "the lower hd95 is, the better", "demand one of dice, jaccard"),

@@ -93,10 +93,10 @@ def test_without_tables_nothing_is_amiss():
 @pytest.mark.parametrize(
     ("column", "hint"),
     [
-        ("age", "some near names: age_approx"),
-        ("Anatom_Site", "some near names: anatom_site_general"),
-        ("SEX", "some near names: sex"),
-        ("hospital", "there are: isic_id, age_approx, sex, anatom_site_general"),
+        ("age", "did you mean 'age_approx'?"),
+        ("Anatom_Site", "did you mean 'anatom_site_general'?"),
+        ("SEX", "did you mean 'sex'?"),
+        ("hospital", "known: isic_id, age_approx, sex, anatom_site_general"),
     ],
 )
 def test_column_that_no_table_has_is_named_with_near_ones(write_table, column, hint):

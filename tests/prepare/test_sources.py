@@ -125,12 +125,18 @@ def test_folder_of_the_same_name_comes_before_a_fetched_set(fetched, tmp_path, m
     [
         ("isic1", "there is no folder, table or fetched set 'isic1'", "sets are fetched with: lesionctl fetch isic1"),
         ("isic1:test", "there is no folder, table or fetched set", "sets are fetched with: lesionctl fetch isic1"),
-        ("../sets/isic0", "there is no folder, table or fetched set '../sets/isic0'", None),
+        (
+            "../sets/isic0",
+            "there is no folder, table or fetched set '../sets/isic0'",
+            "name a folder, a CSV file, or a set that was fetched",
+        ),
+        ("isci1", "there is no folder, table or fetched set 'isci1'", "did you mean 'isic1'?"),
+        ("isic0:tran", "'tran' is no part of a set", "did you mean 'train'?"),
         ("isic0:all", "'all' is no part of a set", "write NAME:train, NAME:val or NAME:test"),
     ],
 )
 def test_what_is_not_there_is_a_usage_error(fetched, tmp_path, monkeypatch, text, message, hint):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=message) as caught:
-        find_source(text)
+        find_source(text, {"isic1"})
     assert caught.value.hint == hint

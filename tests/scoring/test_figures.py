@@ -100,11 +100,11 @@ def test_names_as_people_write_them(written, name):
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("dise", "there is no figure 'dise': did you mean dice"),
-        ("jacard", "did you mean jaccard"),
-        ("hd59", "did you mean hd95"),
-        ("sensitivty", "did you mean sensitivity"),
-        ("nonsense", "there is no figure 'nonsense': dice, jaccard, .*, nsd_5px, nsd_5pct"),
+        ("dise", "there is no figure 'dise': did you mean 'dice'"),
+        ("jacard", "did you mean 'jaccard'"),
+        ("hd59", "did you mean 'hd95'"),
+        ("sensitivty", "did you mean 'sensitivity'"),
+        ("nonsense", "there is no figure 'nonsense': known: dice, jaccard, .*, nsd_5px, nsd_5pct"),
         ("nsd_five", "'nsd_five' names no tolerance: write nsd_5px or nsd_2pct"),
         ("nsd_5", "'nsd_5' names no tolerance"),
     ],

@@ -55,7 +55,7 @@ def _candidates(program: Command, typed: Sequence[str], begun: str) -> Iterator[
     name, equals, value = begun.partition("=")
     option = command.option(name) if equals else waiting
     if option is not None:
-        yield from _beginning(value if equals else begun, values_of(option))
+        yield from _beginning(value if equals else begun, values_of(option, program))
     elif begun.startswith("-") and not options_end:
         yield from _beginning(begun, _options(command, said))
     elif command.commands:
@@ -64,7 +64,7 @@ def _candidates(program: Command, typed: Sequence[str], begun: str) -> Iterator[
         last = command.arguments[-1]
         if arguments < len(command.arguments) or last.several:
             place = command.arguments[min(arguments, len(command.arguments) - 1)]
-            yield from _beginning(begun, values_of(place))
+            yield from _beginning(begun, values_of(place, program))
     elif not begun:
         yield from _options(command, said)
 

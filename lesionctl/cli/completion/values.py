@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from lesionctl.cli.documents.program import Parameter
+from lesionctl.cli.documents.program import Command, Parameter
 from lesionctl.paths import encoders_directory
 
 PICTURES = (
@@ -53,8 +53,13 @@ class Files:
     endings: tuple[str, ...] = ()
 
 
-def values_of(parameter: Parameter) -> Iterator[Word | Files]:
-    """What a parameter takes, as far as it can be listed."""
+def values_of(parameter: Parameter, program: Command) -> Iterator[Word | Files]:
+    """What a parameter takes, as far as it can be listed.
+
+    Args:
+        parameter: Of one of the program's commands.
+        program: The whole, whose commands can be what is taken.
+    """
     if parameter.choices:
         yield from map(Word, parameter.choices)
         return
@@ -65,6 +70,8 @@ def values_of(parameter: Parameter) -> Iterator[Word | Files]:
         kind = _FILE_OF_A_KIND.fullmatch(word)
         if kind:
             endings.append(kind[1])
+        elif word == "COMMAND":
+            yield from (Word(command.name, command.summary) for command in program.commands)
         elif word in _BY_NAME:
             yield from _BY_NAME[word]()
         elif word and word == word.lower():
@@ -94,6 +101,12 @@ def _sets() -> Iterator[Word | Files]:
         yield from (Word(f"{entry.name}:{part}", f"{part} of {entry.title}") for part in entry.splits if part != WHOLE)
 
 
+def _topics() -> Iterator[Word | Files]:
+    from lesionctl.cli.documents.topics import TOPICS
+
+    yield from (Word(topic.name, topic.summary) for topic in TOPICS.values())
+
+
 def _sources() -> Iterator[Word | Files]:
     yield from _sets()
     yield Files(endings=("csv",))
@@ -109,5 +122,6 @@ _BY_NAME: dict[str, Callable[[], Iterator[Word | Files]]] = {
     "MODEL": _models,
     "ENCODER": _encoders,
     "SET": _sets,
+    "TOPIC": _topics,
     "SOURCE": _sources,
 }

@@ -9,16 +9,19 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Any
 
 import typer
-from typer.models import ArgumentInfo, OptionInfo, ParameterInfo
+from typer.models import OptionInfo, ParameterInfo
+
+from lesionctl.config import Parameter as Setting
 
 HELP_NAMES = ("-h", "--help")
-_EXAMPLE = re.compile(r"Examples?:\s+")
+_EXAMPLES = "Examples:"
 _SHOWN_DEFAULT = re.compile(r" ?\[default: ([^]]*)\]$")
 _TYPE_NAMES = {int: "INTEGER", float: "FLOAT"}
 
@@ -39,6 +42,9 @@ class Parameter:
         lowest: The smallest number that it takes.
         highest: The largest.
         variable: The environment variable that sets it; empty: none.
+        key: What stands for it in a configuration file.
+        argument: The Python name that its function has for it.
+        kind: The type of one value.
     """
 
     names: tuple[str, ...]
@@ -52,11 +58,26 @@ class Parameter:
     lowest: float | None = None
     highest: float | None = None
     variable: str = ""
+    key: str = ""
+    argument: str = ""
+    kind: type = str
 
     @property
     def is_flag(self) -> bool:
         """Whether it is an option without a value."""
         return bool(self.names) and not self.metavar
+
+    def as_setting(self) -> Setting:
+        """What a configuration file may say of it."""
+        return Setting(self.argument, self.several, self.kind, self.choices, self.lowest, self.highest)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A command as it is typed, and in a few words what for."""
+
+    command: str
+    purpose: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,7 +87,7 @@ class Command:
     Attributes:
         name: What is typed.
         paragraphs: What it does; the first is its summary.
-        examples: Whole commands.
+        examples: What can be typed after the quick start's `fetch demo` and `prepare demo`.
         options: As they are shown, `--help` last.
         arguments: In their order.
         commands: Its subcommands.
@@ -74,7 +95,7 @@ class Command:
 
     name: str
     paragraphs: tuple[str, ...]
-    examples: tuple[str, ...]
+    examples: tuple[Example, ...]
     options: tuple[Parameter, ...]
     arguments: tuple[Parameter, ...] = ()
     commands: tuple[Command, ...] = ()
@@ -89,6 +110,7 @@ class Command:
         return next((option for option in self.options if name in option.names), None)
 
 
+@cache
 def describe(app: typer.Typer, name: str = "lesionctl") -> Command:
     """Read what an app offers.
 
@@ -130,6 +152,7 @@ def _parameter(argument: inspect.Parameter, hint: Any, prefix: str) -> Parameter
     several, kind = _value_type(kind)
     choices = tuple(str(member.value) for member in kind) if issubclass(kind, Enum) else ()
     names = _names(argument.name, info) if isinstance(info, OptionInfo) else ()
+    key = names[-1].lstrip("-").replace("-", "_") if names else argument.name
     metavar = info.metavar if info.metavar is not None else "|".join(choices)
     required = argument.default is inspect.Parameter.empty
     text, default = _read_help(info.help or "")
@@ -145,7 +168,10 @@ def _parameter(argument: inspect.Parameter, hint: Any, prefix: str) -> Parameter
         several=several,
         lowest=info.min,
         highest=info.max,
-        variable=_variable(info, argument.name, prefix),
+        variable=_variable(info, key, prefix),
+        key=key,
+        argument=argument.name,
+        kind=kind,
     )
 
 
@@ -165,10 +191,10 @@ def _names(name: str, info: OptionInfo) -> tuple[str, ...]:
     return tuple(sorted(names or [f"--{name.replace('_', '-')}"], key=lambda name: name.startswith("--")))
 
 
-def _variable(info: ParameterInfo, name: str, prefix: str) -> str:
-    if isinstance(info, ArgumentInfo) or info.is_eager:
-        return ""
-    return str(info.envvar or (prefix + name).upper())
+def _variable(info: ParameterInfo, key: str, prefix: str) -> str:
+    """`LESIONCTL_<SUBCOMMAND>_<OPTION>`; what shows something and ends has none, and arguments have none."""
+    has_one = isinstance(info, OptionInfo) and info.allow_from_autoenv
+    return (prefix + key).upper() if has_one else ""
 
 
 def _read_help(text: str) -> tuple[str, str]:
@@ -179,16 +205,26 @@ def _read_help(text: str) -> tuple[str, str]:
 
 
 def _tell(default: Any) -> str:
-    return "" if default is None or default is False else str(default.value if isinstance(default, Enum) else default)
+    if default is None or default is False:
+        return ""
+    if isinstance(default, float):
+        return f"{default:g}"
+    return str(default.value if isinstance(default, Enum) else default)
 
 
-def _read_text(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The paragraphs of a docstring, each on a line, and the commands after `Example:`."""
-    paragraphs, examples = [], []
-    for paragraph in inspect.cleandoc(text).split("\n\n"):
-        words = " ".join(paragraph.split())
-        if _EXAMPLE.match(words):
-            examples += [example for example in _EXAMPLE.split(words) if example]
+def _read_text(text: str) -> tuple[tuple[str, ...], tuple[Example, ...]]:
+    """The paragraphs of a docstring, each on a line, and what stands under `Examples:`."""
+    prose, _, examples = inspect.cleandoc(text).partition(f"\n{_EXAMPLES}\n")
+    paragraphs = (" ".join(paragraph.split()) for paragraph in prose.split("\n\n"))
+    return tuple(filter(None, paragraphs)), tuple(_read_examples(examples))
+
+
+def _read_examples(text: str) -> Iterator[Example]:
+    """Commands, each under a comment that says what for."""
+    purpose = ""
+    for line in filter(None, map(str.strip, text.splitlines())):
+        if line.startswith("# "):
+            purpose = line.removeprefix("# ")
         else:
-            paragraphs.append(words)
-    return tuple(paragraphs), tuple(examples)
+            yield Example(line, purpose)
+            purpose = ""

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterable
 
+from lesionctl.cli.documents.blocks import (
+    NO_BREAK,
+    Block,
+    Heading,
+    Item,
+    Listing,
+    Paragraph,
+    Style,
+    break_command,
+    spans,
+)
+
 _WIDTH = 79
-_MARKED = re.compile(r"`([^`]+)`|(?<![\w/])(--?[a-z0-9][a-z0-9-]*)|\b((?:LESIONCTL|SLURM)_[A-Z0-9_]*[A-Z0-9])")
+_EXAMPLE_WIDTH = 66  # of 80 columns, what the margins leave
 
 
 def escape(text: str) -> str:
     """Text that is set as it stands, hyphens as they are typed."""
     text = text.replace("\\", "\\e").replace("-", "\\-")
+    text = text.replace(NO_BREAK, "\\~")
     return "".join(letter if letter.isascii() else f"\\[u{ord(letter):04X}]" for letter in text)
 
 
@@ -27,12 +39,9 @@ def italic(text: str) -> str:
 
 
 def prose(text: str) -> str:
-    """A sentence with the names of options and variables, and what stands in `backticks`, in bold."""
-    parts, end = [], 0
-    for match in _MARKED.finditer(text):
-        parts += [escape(text[end : match.start()]).replace("\\-", "-"), bold(match[1] or match[2] or match[3])]
-        end = match.end()
-    return "".join(parts) + escape(text[end:]).replace("\\-", "-")
+    """A text of a block: what is typed in bold, what stands for something in italics."""
+    set_as = {Style.PLAIN: lambda plain: escape(plain).replace("\\-", "-"), Style.TYPED: bold, Style.REPLACED: italic}
+    return "".join(set_as[style](stretch) for stretch, style in spans(text))
 
 
 class Page:
@@ -52,38 +61,48 @@ class Page:
             ".ad l",
         ]
 
-    def section(self, title: str) -> None:
-        """Begin a section, such as OPTIONS."""
-        self._lines.append(f'.SH "{escape(title.upper())}"')
+    def add(self, *blocks: Block) -> None:
+        """Set blocks, one below the other; a text in them is marked as `blocks` has it."""
+        for block in blocks:
+            if isinstance(block, Heading):
+                self._lines.append(
+                    f'.SS "{escape(block.text)}"' if block.lower else f'.SH "{escape(block.text.upper())}"'
+                )
+            elif isinstance(block, Paragraph):
+                self._begin_paragraph()
+                self._say(prose(block.text))
+            elif isinstance(block, Item):
+                self._item(block)
+            elif isinstance(block, Listing):
+                self._as_it_stands(block.text.splitlines())
+            else:
+                comment = [f"# {line}" for line in textwrap.wrap(block.purpose, _EXAMPLE_WIDTH - 2)]
+                self._as_it_stands([*comment, *break_command(block.command, _EXAMPLE_WIDTH)])
 
-    def subsection(self, title: str) -> None:
-        """Begin a part of a section."""
-        self._lines.append(f'.SS "{escape(title)}"')
-
-    def paragraph(self, roff: str) -> None:
-        """Words in roff, after an empty line where words stand before it."""
-        if not self._lines[-1].startswith((".SH", ".SS")):
-            self._lines.append(".PP")
-        self._say(roff)
-
-    def item(self, term: str, roff: Iterable[str]) -> None:
-        """A term in roff, and the paragraphs about it, each in roff."""
-        first, *more = roff
-        self._lines += [".TP", _guard(term)]
-        self._say(first)
-        for paragraph in more:
-            self._lines.append(".IP")
-            self._say(paragraph)
-
-    def example(self, text: str) -> None:
-        """Lines as they are typed."""
-        if not self._lines[-1].startswith((".SH", ".SS")):
-            self._lines.append(".PP")
-        self._lines += [".in +4n", ".nf", *(_guard(escape(line)) for line in text.splitlines()), ".fi", ".in"]
+    def name(self, name: str, summary: str) -> None:
+        """The section that `man -k` searches."""
+        self.add(Heading("Name"))
+        self._say(f"{escape(name)} \\- {prose(summary[0].lower() + summary[1:].rstrip('.'))}")
 
     def text(self) -> str:
         """The whole page."""
         return "\n".join(self._lines) + "\n"
+
+    def _item(self, item: Item) -> None:
+        first, *more = item.paragraphs
+        self._lines += [".TP", _guard(prose(item.term))]
+        self._say(prose(first))
+        for paragraph in more:
+            self._lines.append(".IP")
+            self._say(prose(paragraph))
+
+    def _as_it_stands(self, lines: Iterable[str]) -> None:
+        self._begin_paragraph()
+        self._lines += [".in +4n", ".nf", *(_guard(escape(line)) for line in lines), ".fi", ".in"]
+
+    def _begin_paragraph(self) -> None:
+        if not self._lines[-1].startswith((".SH", ".SS")):
+            self._lines.append(".PP")
 
     def _say(self, roff: str) -> None:
         lines = textwrap.wrap(roff, _WIDTH, break_long_words=False, break_on_hyphens=False)

@@ -153,6 +153,7 @@ class Download:
         while True:
             try:
                 if not self._is_complete(part):
+                    self._progress.detail(f"{self.file.name}: asking {address} for what follows {part.size:,} bytes")
                     self._attempt(address, part)
             except _TryAgain as failure:
                 failures = 1 if part.size >= farthest + _HEADWAY else failures + 1
