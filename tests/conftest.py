@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,10 @@ from pathlib import Path
 # One processor for everything: the networks here are too small for more, and a bit-equal result needs a fixed number.
 os.environ["SLURM_CPUS_PER_TASK"] = "1"
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# The program leaves a signal alone that its parent ignores, as shells have it in the background; these tests send it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import numpy as np
 import pytest
