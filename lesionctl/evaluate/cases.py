@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from lesionctl.dataset.marks import Made, mark_of
 from lesionctl.dataset.pairs import image_id, list_images, mask_id
 from lesionctl.errors import BadFile, LesionctlError, UsageError
 from lesionctl.evaluate.facts import AUTOMATIC, DIAGNOSIS, SKIN_TONE, SOURCE, skin_tones_of_store
@@ -187,10 +188,12 @@ def _is_taken(column: str) -> bool:
 def masks_by_id(folder: Path) -> dict[str, Path]:
     """The mask files of a folder, by the ids of their pictures in their one spelling.
 
+    What this program laid beside masks, such as overlays, is left out.
+
     Raises:
-        UsageError: It is missing or empty, or two of its files have the same id.
+        UsageError: It is missing, holds no mask, or two of its masks have the same id.
     """
-    paths = list_images(folder)
+    paths = [path for path in list_images(folder) if mark_of(path) in {None, Made.MASK}]
     if not paths:
         raise UsageError(f"{folder} holds no masks")
     ids = [spell_id(mask_id(path)) for path in paths]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lesionctl.dataset.marks import Made, mark
 from lesionctl.dataset.samples import Split
 from lesionctl.errors import UsageError
 from lesionctl.evaluate.cases import cases_of_folder, cases_of_store
@@ -57,6 +58,18 @@ def test_a_folder_has_its_masks_and_if_wanted_their_pictures(demo):
     mask, remark = cases.items[0].read_truth()
     assert mask.dtype == np.bool_
     assert remark is None
+
+
+def test_what_this_program_lays_beside_masks_is_no_mask(demo, tmp_path):
+    mask = (demo / "masks" / "DEMO_0000000_segmentation.png").read_bytes()
+    for name, made in (
+        ("A_segmentation", Made.MASK),
+        ("A_overlay", Made.OVERLAY),
+        ("A_probabilities", Made.PROBABILITIES),
+    ):
+        (tmp_path / f"{name}.png").write_bytes(mark(mask, made))
+    (tmp_path / "B_overlay.png").write_bytes(mask)  # of somebody else, whatever its name
+    assert [case.id for case in cases_of_folder(tmp_path).items] == ["A", "B_overlay"]
 
 
 def test_an_empty_folder_is_refused(tmp_path):

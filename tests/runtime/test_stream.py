@@ -76,6 +76,16 @@ def test_decoded_pictures_are_kept_on_request(tmp_path):
     assert (kept.frame.height, kept.frame.width) == (600, 800)
 
 
+def test_a_picture_that_is_kept_does_not_change_what_the_network_sees(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (600, 800, 3), dtype=np.uint8)
+    Pillow.fromarray(noise).save(tmp_path / "a.jpg")
+    (alone,) = segment_files(Red(), [tmp_path / "a.jpg"])
+    for side in (8, 100, 400, 5000):  # 16 is what the network needs: JPEG's scales would differ
+        (kept,) = segment_files(Red(), [tmp_path / "a.jpg"], keep_side=side)
+        np.testing.assert_array_equal(kept.view, alone.view)
+        assert min(kept.image.shape[:2]) == min(side, 600)
+
+
 def test_files_are_read_lazily(files):
     read = []
 
