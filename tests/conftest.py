@@ -16,6 +16,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # The program leaves a signal alone that its parent ignores, as shells have it in the background; these tests send it.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 import numpy as np
 import pytest

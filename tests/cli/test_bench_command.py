@@ -100,8 +100,8 @@ def test_the_environment_is_told_where_torch_is_broken(lesionctl, tmp_path):
     assert "libtorch.so: wrong version" in done.stdout
 
 
-@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
-def test_a_signal_ends_all_processes_at_once_and_leaves_no_file(name, code, model_file, tmp_path):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_all_processes_at_once_and_leaves_no_file(name, model_file, tmp_path):
     words = ["bench", "--model", str(model_file), "--what", "network", "--device", "cpu", "--repeats", "100000"]
     (tmp_path / "scratch").mkdir()
     running = subprocess.Popen(
@@ -111,7 +111,7 @@ def test_a_signal_ends_all_processes_at_once_and_leaves_no_file(name, code, mode
     wait_until(lambda: children_of(running.pid))
     children = children_of(running.pid)
     running.send_signal(getattr(signal, name))
-    assert running.wait(30) == code
+    assert running.wait(30) == -getattr(signal, name)  # it dies of it, which shells tell as 130 and 143
     wait_until(lambda: not any(map(is_alive, children)), 10)
     assert "Traceback" not in running.stderr.read()
     assert not list((tmp_path / "scratch").iterdir())

@@ -309,7 +309,7 @@ def test_train_refuses_a_validation_that_its_ancestor_has_seen(lesionctl, run_di
 
     marked = lesionctl(*words, "--allow-seen", "--json")
     assert marked.returncode == 0
-    assert "its scores are marked" in marked.stderr
+    assert "the scores are marked" in marked.stderr
     seen = json.loads(marked.stdout)["validation_seen_by_ancestor"]
     assert seen == {"pictures": 2, "of": 2, "by": {"sha256": 2}}
 

@@ -35,6 +35,9 @@ class Listener:
     def say(self, message):
         self.said.append(message)
 
+    def detail(self, message):
+        pass
+
 
 @pytest.fixture
 def out(tmp_path):

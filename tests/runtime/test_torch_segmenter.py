@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy  # a network that is run is laid out anew in place
 from dataclasses import replace
 
 import numpy as np
@@ -94,7 +95,7 @@ def test_probability_at_the_threshold_is_background(red):
 
 
 def test_whole_network_gives_the_same_for_a_picture_alone_and_in_a_batch(tiny_spec, tiny_net):
-    segmenter = TorchSegmenter(tiny_spec, tiny_net, CPU)
+    segmenter = TorchSegmenter(tiny_spec, deepcopy(tiny_net), CPU)
     images = list(np.random.default_rng(0).integers(0, 256, (3, 50, 70, 3), np.uint8))
     together = segmenter.segment(images)
     for image, probability in zip(images, together, strict=True):
@@ -104,8 +105,10 @@ def test_whole_network_gives_the_same_for_a_picture_alone_and_in_a_batch(tiny_sp
 
 def test_bfloat16_is_close_to_float32(tiny_spec, tiny_net):
     images = list(np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8))
-    exact = TorchSegmenter(tiny_spec, tiny_net, CPU).segment(images)
-    rounded = TorchSegmenter(tiny_spec, tiny_net, Compute(torch.device("cpu"), Precision.BF16)).segment(images)
+    exact = TorchSegmenter(tiny_spec, deepcopy(tiny_net), CPU).segment(images)
+    rounded = TorchSegmenter(tiny_spec, deepcopy(tiny_net), Compute(torch.device("cpu"), Precision.BF16)).segment(
+        images
+    )
     assert rounded.dtype == np.float32
     np.testing.assert_allclose(rounded, exact, atol=0.03)
 

@@ -14,7 +14,7 @@ from lesionctl.dataset.samples import Split
 from lesionctl.dataset.store import open_store
 from lesionctl.errors import BadFile, GateError, UsageError
 from lesionctl.nets.spec import Arch
-from lesionctl.paths import BUNDLED_MODELS
+from lesionctl.paths import BUNDLED_MODELS, CACHE_VARIABLE
 from lesionctl.runtime.device import Compute
 from lesionctl.runtime.precision import Precision
 from lesionctl.train.memory.batch_size import BatchFit
@@ -130,6 +130,13 @@ def test_who_allows_it_to_have_seen_them_gets_it(seen_store):
     assert decisions.options.init
 
 
+@pytest.fixture
+def empty_cache(monkeypatch, tmp_path):
+    """A cache without weights of encoders."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
+
+
+@pytest.mark.usefixtures("empty_cache")
 @pytest.mark.parametrize(
     ("changes", "encoder", "widths"),
     [

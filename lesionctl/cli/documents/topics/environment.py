@@ -19,8 +19,9 @@ VARIABLES = {
     "--color beats them.",
     "TERM": "dumb: no colour and no bars.",
     "COLUMNS": "Width of tables and help, in characters, in place of the terminal's.",
-    "SLURM_CPUS_PER_TASK, SLURM_CPUS_ON_NODE, SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU, SLURM_MEM_PER_GPU, "
-    "SLURM_GPUS_ON_NODE": "The processors and the memory that SLURM grants: no more are used.",
+    "SLURM_CPUS_PER_TASK, SLURM_CPUS_ON_NODE": "The processors that SLURM grants: no more are used.",
+    "SLURM_MEM_PER_NODE, SLURM_MEM_PER_CPU": "The memory that it grants, for which batches are made to fit.",
+    "SLURM_MEM_PER_GPU, SLURM_GPUS_ON_NODE": "The same, where it is granted by GPU.",
     "SLURM_STEP_TASKS_PER_NODE, SLURM_NODEID, LOCAL_WORLD_SIZE": "How many processes of a step or of torchrun share "
     "them.",
     "OMP_NUM_THREADS": "Threads of the network, in place of the processors granted. The 1 that torchrun sets by itself "
