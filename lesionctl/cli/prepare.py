@@ -162,6 +162,8 @@ def _describe(summary: PrepareSummary) -> dict[str, object]:
 
 
 def _show(summary: PrepareSummary, terminal: Terminal) -> None:
+    from statistics import median
+
     from lesionctl.dataset.samples import Split
     from lesionctl.prepare.findings import count_findings
 
@@ -170,16 +172,16 @@ def _show(summary: PrepareSummary, terminal: Terminal) -> None:
         samples = [sample for sample in summary.samples if split in (None, sample.split)]
         if not samples:
             continue
-        fractions = sorted(sample.lesion_fraction for sample in samples)
-        pixels = sorted(sample.height * sample.width / 1e6 for sample in samples)
+        fractions = [sample.lesion_fraction for sample in samples]
+        megapixels = [sample.height * sample.width / 1e6 for sample in samples]
         rows.append(
             [
                 str(split or "all"),
                 str(len(samples)),
                 f"{len(samples) / len(summary.samples):.1%}",
                 str(len({sample.group for sample in samples})),
-                f"{pixels[0]:.2f} / {pixels[len(pixels) // 2]:.2f} / {pixels[-1]:.2f}",
-                f"{fractions[0]:.1%} / {fractions[len(fractions) // 2]:.1%} / {fractions[-1]:.1%}",
+                " / ".join(f"{of(megapixels):.2f}" for of in (min, median, max)),
+                " / ".join(f"{of(fractions):.1%}" for of in (min, median, max)),
             ]
         )
     columns = ["split", "pairs", "share", "groups", "megapixels min / median / max", "lesion min / median / max"]

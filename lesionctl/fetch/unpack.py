@@ -63,16 +63,16 @@ def require_free(directory: Path, entry: FetchSet) -> None:
     Raises:
         LesionctlError: Something else lies there.
     """
-    record = SetRecord.read(directory)
-    if record is not None and record.name != entry.name:
-        raise LesionctlError(f"{directory} holds {record.name}, not {entry.name}", hint="choose another name")
-    try:
-        strangers = record is None and any(not path.name.startswith(".") for path in directory.iterdir())
+    try:  # looked at before the record, which another process may write meanwhile, and writes before anything else
+        is_empty = all(path.name.startswith(".") for path in directory.iterdir())
     except FileNotFoundError:
         return
     except NotADirectoryError:
-        strangers = True
-    if strangers:
+        is_empty = False
+    record = SetRecord.read(directory)
+    if record is not None and record.name != entry.name:
+        raise LesionctlError(f"{directory} holds {record.name}, not {entry.name}", hint="choose another name")
+    if record is None and not is_empty:
         raise LesionctlError(f"{directory} exists already, and holds something else", hint="choose another name")
 
 

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from lesionctl.errors import BadFile, Failure
-from lesionctl.imaging.decode import decode_bytes
-from lesionctl.imaging.opening import MAX_PIXELS, read_file
+from lesionctl.imaging.decode import decode
+from lesionctl.imaging.opening import MAX_PIXELS
 from lesionctl.runtime.threads import parallel_map
 
 if TYPE_CHECKING:
@@ -146,12 +146,10 @@ def _segmented(item: _Framed, probability: Probability, spread: Probability | No
 def _frame_file(path: Path, spec: ModelSpec, keep_side: int | None, max_pixels: int) -> _Framed | Failure:
     began = time.perf_counter()
     try:
-        content = read_file(path)
-        decoded = decode_bytes(content, path, spec.size, max_pixels)
-        kept = decoded
+        decoded = kept = decode(path, spec.size, max_pixels)
         # What the network sees must not depend on what else is made of the picture: that is decoded for itself.
         if keep_side and min(decoded.image.shape[:2]) < min(keep_side, decoded.height, decoded.width):
-            kept = decode_bytes(content, path, keep_side, max_pixels)
+            kept = decode(path, keep_side, max_pixels)
     except BadFile as error:
         return Failure(error.path, error.reason)
     frame = spec.frame(decoded.height, decoded.width)

@@ -45,12 +45,15 @@ def test_files_that_cannot_be_used_are_named_and_the_rest_is_prepared(lesionctl,
     assert (tmp_path / "store" / "audit.html").is_file()
 
 
-def test_tables_show_pairs_sizes_lesions_splits_and_findings(lesionctl, demo):
+def test_tables_show_pairs_sizes_lesions_splits_and_findings(lesionctl, demo, tmp_path):
     done = lesionctl("prepare", demo, "--out", "store", "--size", "64")
     assert done.returncode == 0
     lines = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line.split()}
     assert lines["all"][1] == "12"
     assert int(lines["train"][1]) + int(lines["val"][1]) + int(lines["test"][1]) == 12
+    fractions = sorted(float(row["lesion_fraction"]) for row in rows(tmp_path / "store" / "samples.csv"))
+    middle = (fractions[5] + fractions[6]) / 2  # of twelve
+    assert lines["all"][9::2] == [f"{fractions[0]:.1%}", f"{middle:.1%}", f"{fractions[-1]:.1%}"]
     assert lines["same-lesion"][2:] == ["kept", "in", "one", "split"]
     assert "estimated skin tones: " in done.stderr
 
